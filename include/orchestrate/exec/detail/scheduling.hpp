@@ -1,0 +1,90 @@
+#pragma once
+
+#include <orchestrate/base/error.hpp>
+#include <orchestrate/exec/executor.hpp>
+#include <orchestrate/exec/observer.hpp>
+#include <orchestrate/exec/runtime.hpp>
+
+// What the layers above need from the executor beyond its public face.
+namespace orchestrate::inline v1::detail {
+
+struct Slot;
+
+struct ExecutorAccess {
+  static RuntimeCore* RuntimeOf(const Executor& e) noexcept { return e.runtime_; }
+  static void SetRuntime(Executor& e, RuntimeCore& core) noexcept { e.runtime_ = &core; }
+  static std::atomic<Attachment*>& AttachmentOf(Executor& e) noexcept { return e.attachment_; }
+  static void AddPending(Executor& e) noexcept { e.AddPending(); }
+  static void RemovePending(Executor& e) noexcept { e.RemovePending(); }
+};
+
+// Queues a node that was accepted before (a continuation, a tick): never refused, except by a foreign executor.
+ORCHESTRATE_API void PostNode(Executor& executor, WorkNode& node) noexcept;
+
+// Queues a node as the calling worker's next one; elsewhere as PostNode does.
+ORCHESTRATE_API void PostNext(Executor& executor, WorkNode& node) noexcept;
+
+// Queues a node that has to start even when all workers are busy.
+ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept;
+
+// Takes `node` out of its queue when it can be found there at once; false leaves a stale entry behind.
+ORCHESTRATE_API bool Unqueue(Executor& executor, WorkNode& node) noexcept;
+
+// Counts a node that was taken out by Unqueue() as done.
+ORCHESTRATE_API void NoteRan(Executor& executor) noexcept;
+
+// The right to run a queued task of `executor` on this thread while the object lives.
+class ORCHESTRATE_API ClaimRight {
+ public:
+  explicit ClaimRight(Executor& executor) noexcept;
+  ClaimRight(const ClaimRight&) = delete;
+  ClaimRight& operator=(const ClaimRight&) = delete;
+  ~ClaimRight() {
+    if (borrowed_ != nullptr) Return();
+  }
+  explicit operator bool() const noexcept { return granted_; }
+
+ private:
+  void Return() noexcept;
+  RuntimeCore* borrowed_ = nullptr;
+  RuntimeCore* outer_runtime_ = nullptr;
+  Slot* outer_slot_ = nullptr;
+  bool granted_ = false;
+};
+
+// Around a blocking wait: a thread that holds a permit gives it away, and has one again at the end.
+class ORCHESTRATE_API BlockingSection {
+ public:
+  // `served` is the runtime whose progress the wait depends on, or null when unknown.
+  explicit BlockingSection(RuntimeCore* served) noexcept;
+  BlockingSection(const BlockingSection&) = delete;
+  BlockingSection& operator=(const BlockingSection&) = delete;
+  ~BlockingSection();
+
+  // `OutOfResources` when no spare worker is left; then the thread must not block.
+  [[nodiscard]] const Error& Failure() const noexcept { return failure_; }
+
+  // By the waiter before it sleeps (again).
+  void Suspend() noexcept;
+  // By whoever wakes it, before the wake: so no virtual time passes before the woken thread runs.
+  void Resume() noexcept;
+
+  // The timers to sleep by when the clock is virtual, else null: then the system's clock is right.
+  [[nodiscard]] TimerService* VirtualTimers() const noexcept;
+
+ private:
+  RuntimeCore* worker_of_ = nullptr;  // gave its permit
+  RuntimeCore* watched_ = nullptr;    // counts this thread as one that waits for it
+  std::atomic<bool> suspended_{false};
+  Error failure_;
+};
+
+// Tells the executor's runtime, or standard error, what nobody read.
+ORCHESTRATE_API void SendReport(Executor* executor, const Report& report) noexcept;
+
+ORCHESTRATE_API Observer* ObserverOf(Executor& executor) noexcept;
+
+// How much stack is left below the caller on this thread, in bytes.
+ORCHESTRATE_API std::size_t StackLeft() noexcept;
+
+}  // namespace orchestrate::inline v1::detail

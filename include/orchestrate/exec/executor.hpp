@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+
+#include <orchestrate/base/export.hpp>
+#include <orchestrate/exec/work.hpp>
+#include <orchestrate/time/clock.hpp>
+
+namespace orchestrate::inline v1 {
+
+class TimerService;
+class Context;
+
+namespace detail {
+class RuntimeCore;
+struct ExecutorAccess;
+
+// What a higher layer keeps with an executor (its root context); told when the executor ends.
+class Attachment {
+ public:
+  virtual void CancelAll() noexcept = 0;  // the executor shuts down: everything below the root ends
+  virtual void ExecutorEnded() noexcept = 0;
+
+ protected:
+  ~Attachment() = default;
+};
+}  // namespace detail
+
+/// What an executor can do beyond running work.
+struct Capabilities {
+  bool parallel = false;  ///< Work may run on several threads at once.
+  bool blocking = false;  ///< A wait on the executor's own thread makes progress.
+};
+
+/// The narrow interface where work runs.
+///
+/// An executor outlives the tasks that were bound to it by name. Whoever implements one calls
+/// `Work::operator()` exactly once for each work it accepted, from a thread of its choice, and never
+/// inside `Post`.
+class ORCHESTRATE_API Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor();
+
+  /// Accepts `work`; dropping it refuses it, which ends its task.
+  ///
+  /// @par Thread safety  May be called from any thread.
+  /// @par Blocks         Never.
+  virtual void Post(Work work) noexcept = 0;
+
+  /// Accepts work that has to start even when all workers are busy, such as a call-back at a context's end.
+  virtual void PostUrgent(Work work) noexcept { Post(std::move(work)); }
+
+  /// Returns what this executor can do.
+  [[nodiscard]] virtual Capabilities GetCapabilities() const noexcept { return {}; }
+
+  /// Returns the timers that serve this executor's tasks; by default those of the default runtime.
+  [[nodiscard]] virtual TimerService& Timers() noexcept;
+
+  /// Returns the time by the clock of its timers.
+  [[nodiscard]] virtual TimePoint Now() noexcept;
+
+  /// Says whether new work is accepted.
+  [[nodiscard]] virtual bool IsRunning() const noexcept { return true; }
+
+  /// Returns this executor's root context.
+  [[nodiscard]] Context Background();
+
+ protected:
+  /// Ends the root context's tie to this executor; called first by each destructor of a derived class.
+  void Detach() noexcept;
+
+ private:
+  friend struct detail::ExecutorAccess;
+
+  // Pending work that lies in no queue (a sleeping task, a repeat between two runs).
+  virtual void AddPending() noexcept {}
+  virtual void RemovePending() noexcept {}
+
+  detail::RuntimeCore* runtime_ = nullptr;  // set when this executor is a Runtime's arena
+  std::atomic<detail::Attachment*> attachment_{nullptr};
+};
+
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+
+#include <orchestrate/base/export.hpp>
+#include <orchestrate/exec/executor.hpp>
+
+namespace orchestrate::inline v1 {
+
+/// Runs work one at a time, in the order of its arrival, on another executor.
+///
+/// It holds no thread: while it has work, one piece of work on the other executor runs it, for a bounded time in
+/// a row. Work that was accepted is run also after the strand was destroyed; the other executor outlives both.
+///
+/// @par Thread safety  All members may be called from any thread.
+class ORCHESTRATE_API Strand final : public Executor {
+ public:
+  /// Makes a strand on `executor`.
+  explicit Strand(Executor& executor);
+  ~Strand() override;
+
+  void Post(Work work) noexcept override;
+  void PostUrgent(Work work) noexcept override;
+  [[nodiscard]] Capabilities GetCapabilities() const noexcept override;
+  [[nodiscard]] TimerService& Timers() noexcept override;
+  [[nodiscard]] bool IsRunning() const noexcept override;
+
+ private:
+  void AddPending() noexcept override;
+  void RemovePending() noexcept override;
+
+  struct Core;
+  Core* core_;
+};
+
+}  // namespace orchestrate::inline v1

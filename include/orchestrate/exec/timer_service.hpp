@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+
+#include <orchestrate/base/export.hpp>
+#include <orchestrate/exec/driver.hpp>
+#include <orchestrate/time/clock.hpp>
+#include <orchestrate/time/timer_wheel.hpp>
+
+namespace orchestrate::inline v1 {
+
+namespace detail {
+
+// Why a timer's `fire` was called.
+enum class TimerEvent : unsigned char { Expired, ShutDown };
+
+// An armed timer. `acquire` is called under the service's lock and keeps the owner alive for `fire`; false skips
+// it. Without `acquire` the owner stays alive until `fire` was called or Cancel() returned true.
+struct Timer : TimerNode {
+  bool (*acquire)(Timer&) noexcept = nullptr;
+  void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
+};
+
+}  // namespace detail
+
+/// Fires timers from one thread that sleeps exactly until the next of them.
+///
+/// @par Thread safety  All members may be called from any thread.
+class ORCHESTRATE_API TimerService {
+ public:
+  /// Starts the service on `clock`, which must outlive it.
+  ///
+  /// @param driver  where the thread sleeps; null = a `ParkingDriver`.
+  /// @par Errors  Throws `ErrorException` with `OutOfResources` when no thread can be made.
+  explicit TimerService(const ClockSource& clock, std::unique_ptr<Driver> driver = nullptr);
+  TimerService(const TimerService&) = delete;
+  TimerService& operator=(const TimerService&) = delete;
+  ~TimerService();
+
+  /// Returns the clock's time.
+  [[nodiscard]] TimePoint Now() const noexcept;
+
+  /// Arms `timer` for `deadline`; after Stop() it fires at once with `TimerEvent::ShutDown`.
+  void Schedule(detail::Timer& timer, TimePoint deadline) noexcept;
+
+  /// Disarms `timer`; false when it has fired, fires now, or was never armed.
+  bool Cancel(detail::Timer& timer) noexcept;
+
+  /// Fires what is armed as shut down, and everything that is armed later; idempotent.
+  void Stop() noexcept;
+
+  /// Returns how many timers are armed.
+  [[nodiscard]] std::size_t Armed() const noexcept;
+
+  /// Makes the thread look at the clock again, never blocking.
+  void Wake() noexcept;
+
+  /// Says when a virtual clock may be moved on to the next timer: when `idle(context)` is true on the thread.
+  void JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace orchestrate::inline v1

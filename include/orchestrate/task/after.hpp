@@ -1,0 +1,196 @@
+#pragma once
+
+#include <utility>
+
+#include <orchestrate/task/promise.hpp>
+#include <orchestrate/task/task.hpp>
+
+namespace orchestrate::inline v1 {
+
+namespace detail {
+
+// The body of a continuation: waits in its predecessor's list, then calls `fn` with what `Policy` passes on.
+template <class U, class F, class Policy>
+struct AfterBody {
+  template <class G>
+  AfterBody(G&& callable) : fn(std::forward<G>(callable)) {}  // NOLINT: constructed in place only
+  AfterBody(const AfterBody&) = delete;
+  AfterBody& operator=(const AfterBody&) = delete;
+  ~AfterBody() {
+    if (node.predecessor != nullptr) Unref(*node.predecessor);
+  }
+
+  template <class T>
+  void operator()(ValueCore<T>& core, BodyResult& result) noexcept {
+    RunInto(core, result, [&]() -> decltype(auto) {
+      return Policy::template Call<U, T>(fn, core, TaskAccess::Share(static_cast<ValueCore<U>&>(*node.predecessor)));
+    });
+  }
+
+  AfterNode node;
+  F fn;
+};
+
+template <class F, class... Args>
+decltype(auto) CallWith(F& fn, TaskCore& core, Args&&... args) {
+  if constexpr (kTakesContext<F, Args...>) {
+    Context context = ContextAccess::Share(core);
+    return fn(context, std::forward<Args>(args)...);
+  } else {
+    return fn(std::forward<Args>(args)...);
+  }
+}
+
+struct PassValue {
+  static constexpr AfterMode kMode = AfterMode::OnValue;
+  template <class U, class T, class F>
+  static decltype(auto) Call(F& fn, TaskCore& core, const Task<U>& before) {
+    if constexpr (std::is_void_v<U>) {
+      return CallWith(fn, core);
+    } else if constexpr (std::is_copy_constructible_v<U>) {
+      return CallWith(fn, core, before.Get());
+    } else {
+      return CallWith(fn, core, before.Take());
+    }
+  }
+};
+
+struct PassResult {
+  static constexpr AfterMode kMode = AfterMode::Always;
+  template <class U, class T, class F>
+  static decltype(auto) Call(F& fn, TaskCore& core, const Task<U>& before) {
+    return CallWith(fn, core, before.Outcome());
+  }
+};
+
+struct PassError {
+  static constexpr AfterMode kMode = AfterMode::Always;
+  template <class U, class T, class F>
+  static Result<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
+    Result<T> outcome = before.Outcome();
+    if (outcome) return outcome;
+    using R = std::remove_cv_t<decltype(CallWith(fn, core, std::as_const(outcome).Failure()))>;
+    if constexpr (std::is_void_v<R>) {
+      CallWith(fn, core, std::as_const(outcome).Failure());
+      return {};
+    } else {
+      return CallWith(fn, core, std::as_const(outcome).Failure());
+    }
+  }
+};
+
+struct PassThrough {
+  static constexpr AfterMode kMode = AfterMode::Always;
+  template <class U, class T, class F>
+  static Result<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
+    CallWith(fn, core);
+    return before.Outcome();
+  }
+};
+
+template <class T, class Policy, class U, class F>
+Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F&& fn) {
+  using Body = AfterBody<U, std::decay_t<F>, Policy>;
+  if (!before) return MakeFailed<T>({Errc::InvalidArgument, std::string(verb) + ": the task is empty"}, where);
+  if (IsEmptyCallable(fn)) return MakeFailed<T>(EmptyFunction(verb), where);
+  auto& core = MakeBlock<T, Body>(where.Location(), 1, std::forward<F>(fn));
+  auto task = TaskAccess::Take<T>(core);
+  if (!where.Name().empty()) SetName(core, where.Name());
+  if (where.HasContext()) WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+  core.body.node.successor = &core;
+  Ref(core);  // the list's
+  Attach(core.body.node, TaskAccess::Core(before), Policy::kMode);
+  return task;
+}
+
+template <class U>
+struct ValueArgument {
+  template <class F>
+  static constexpr bool kFits = kIsWork<F, std::conditional_t<std::is_copy_constructible_v<U>, const U&, U>>;
+  template <class F>
+  using Yield = YieldOf<F, std::conditional_t<std::is_copy_constructible_v<U>, const U&, U>>;
+};
+template <>
+struct ValueArgument<void> {
+  template <class F>
+  static constexpr bool kFits = kIsWork<F>;
+  template <class F>
+  using Yield = YieldOf<F>;
+};
+
+}  // namespace detail
+
+/// Runs `fn` with the value of `before` once that has completed; any other end skips `fn` and is passed on.
+///
+/// Works on a task in any state, always resolves, and does not delay the predecessor's own waiters. Several
+/// continuations of one task start in the order of registration. Without a context of its own in `where` it
+/// belongs to the context of `before`.
+///
+/// @param fn  called as `fn(value)` or `fn(Context&, value)`, without the value for `Task<void>`.
+/// @par Errors        `InvalidArgument` in the handle for an empty task or function; throws `std::bad_alloc`.
+/// @par Cancellation  Of the returned task: does not touch `before`.
+/// @par Complexity    O(1), one pooled block.
+template <class U, class F>
+auto After(const Where& where, const Task<U>& before, F&& fn) {
+  using Argument = detail::ValueArgument<U>;
+  static_assert(Argument::template kFits<std::decay_t<F>>,
+                "After: the work must be callable as fn(value) or fn(Context&, value)");
+  using T = typename Argument::template Yield<std::decay_t<F>>;
+  return detail::MakeAfter<T, detail::PassValue>("After", where, before, std::forward<F>(fn));
+}
+/// Runs `fn` with the value of `before` in the context of `before`.
+template <class U, class F>
+auto After(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+  return After(Where(location), before, std::forward<F>(fn));
+}
+
+/// Runs `fn` with the outcome of `before`, whatever that is.
+///
+/// @param fn  called as `fn(const Result<T>&)` or `fn(Context&, const Result<T>&)`.
+template <class U, class F>
+auto ContinueWith(const Where& where, const Task<U>& before, F&& fn) {
+  static_assert(detail::kIsWork<std::decay_t<F>, Result<U>>,
+                "ContinueWith: the work must be callable as fn(Result<T>) or fn(Context&, Result<T>)");
+  using T = detail::YieldOf<std::decay_t<F>, Result<U>>;
+  return detail::MakeAfter<T, detail::PassResult>("ContinueWith", where, before, std::forward<F>(fn));
+}
+/// Runs `fn` with the outcome of `before` in the context of `before`.
+template <class U, class F>
+auto ContinueWith(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+  return ContinueWith(Where(location), before, std::forward<F>(fn));
+}
+
+/// Replaces the error of `before` by what `fn(error)` returns; a value passes by.
+///
+/// @param fn  called as `fn(const Error&)`; returns `T`, `Result<T>` or `Error`.
+template <class U, class F>
+Task<U> Catch(const Where& where, const Task<U>& before, F&& fn) {
+  static_assert(detail::kIsWork<std::decay_t<F>, const Error&>,
+                "Catch: the work must be callable as fn(const Error&) or fn(Context&, const Error&)");
+  return detail::MakeAfter<U, detail::PassError>("Catch", where, before, std::forward<F>(fn));
+}
+/// Replaces the error of `before` in the context of `before`.
+template <class U, class F>
+Task<U> Catch(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+  return Catch(Where(location), before, std::forward<F>(fn));
+}
+
+/// Runs `fn()` when `before` has ended, however, and passes its outcome on; an error of `fn` replaces it.
+template <class U, class F>
+Task<U> Finally(const Where& where, const Task<U>& before, F&& fn) {
+  static_assert(detail::kIsWork<std::decay_t<F>>, "Finally: the work must be callable as fn() or fn(Context&)");
+  return detail::MakeAfter<U, detail::PassThrough>("Finally", where, before, std::forward<F>(fn));
+}
+/// Runs `fn()` when `before` has ended, in the context of `before`.
+template <class U, class F>
+Task<U> Finally(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+  return Finally(Where(location), before, std::forward<F>(fn));
+}
+
+template <class T>
+template <class F>
+auto Task<T>::Then(F&& fn, std::source_location location) const {
+  return After(Where(location), *this, std::forward<F>(fn));
+}
+
+}  // namespace orchestrate::inline v1

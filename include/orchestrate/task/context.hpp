@@ -1,0 +1,162 @@
+#pragma once
+
+#include <chrono>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include <orchestrate/base/error.hpp>
+#include <orchestrate/base/function.hpp>
+#include <orchestrate/exec/executor.hpp>
+#include <orchestrate/task/detail/context_node.hpp>
+#include <orchestrate/time/clock.hpp>
+#include <orchestrate/time/deadline.hpp>
+
+namespace orchestrate::inline v1 {
+
+namespace detail {
+struct ContextAccess;
+struct DoneCallback;
+}  // namespace detail
+
+/// Names a value that contexts carry; identity is the object's address, so declare keys as constants.
+template <class T>
+class ContextKey {
+ public:
+  constexpr ContextKey() noexcept = default;
+  ContextKey(const ContextKey&) = delete;
+  ContextKey& operator=(const ContextKey&) = delete;
+};
+
+/// Keeps a call-back of `Context::OnDone` registered while it lives.
+class ORCHESTRATE_API Registration {
+ public:
+  Registration() noexcept = default;
+  Registration(Registration&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  Registration& operator=(Registration&& other) noexcept {
+    std::swap(callback_, other.callback_);
+    return *this;
+  }
+  ~Registration() { Reset(); }
+
+  /// Takes the call-back back. One that has been handed to the executor already still runs.
+  ///
+  /// @return true when the call-back will not run.
+  bool Reset() noexcept;
+
+ private:
+  friend class Context;
+  explicit Registration(detail::DoneCallback* callback) noexcept : callback_(callback) {}
+  detail::DoneCallback* callback_ = nullptr;
+};
+
+/// Carries the end of work (cancellation with a cause, or a deadline), values and the executor to all who take part.
+///
+/// A context is a handle; copies share. Children made by the With… functions see the end of their parent, never
+/// the reverse. The body of a task gets a context of its own, which ends when the task is cancelled.
+///
+/// @par Thread safety  All const members may be called from any thread.
+class ORCHESTRATE_API Context {
+ public:
+  Context(const Context& other) noexcept;
+  Context(Context&& other) noexcept : Context(std::as_const(other)) {}
+  Context& operator=(const Context& other) noexcept;
+  ~Context();
+
+  /// Returns the root of the default runtime, which never ends before the process does.
+  [[nodiscard]] static Context Background();
+
+  /// Returns a child that `Cancel` can end.
+  [[nodiscard]] Context WithCancel() const;
+
+  /// Returns a child that ends at `deadline` by the executor's clock.
+  [[nodiscard]] Context WithDeadline(TimePoint deadline) const;
+
+  /// Returns a child that ends after `timeout`; 0 or less has ended already.
+  template <class Rep, class Period>
+  [[nodiscard]] Context WithTimeout(std::chrono::duration<Rep, Period> timeout) const {
+    return WithDeadline(SaturatingAdd(Now(), timeout));
+  }
+
+  /// Returns a child that carries `value` under `key`.
+  template <class T>
+  [[nodiscard]] Context WithValue(const ContextKey<T>& key, T value) const {
+    return WithSharedValue(&key, std::make_shared<const T>(std::move(value)));
+  }
+
+  /// Returns a child that ends when stop is requested through `token`.
+  [[nodiscard]] Context WithStopToken(std::stop_token token) const;
+
+  /// Returns a child that ends with `Cancelled` when one of `signals` arrives, which then has its old effect again.
+  ///
+  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a signal that cannot be caught.
+  [[nodiscard]] Context WithSignal(std::initializer_list<int> signals) const;
+
+  /// Returns a child whose work runs on `executor`.
+  [[nodiscard]] Context WithExecutor(Executor& executor) const;
+
+  /// Returns a child that keeps values and executor but does not see this context's end.
+  [[nodiscard]] Context Shield() const;
+
+  /// Ends this context and all below it.
+  ///
+  /// @param cause  what `Err()` will return; empty is taken for `Errc::Cancelled`.
+  /// @return true for the one call that ended it; false for a root, which ends with its runtime.
+  bool Cancel(Error cause = Errc::Cancelled) const noexcept;
+
+  /// Returns why this context has ended, empty while it has not.
+  ///
+  /// @par Complexity  O(1) while nothing has ended since the last call, else the depth of the tree.
+  [[nodiscard]] Error Err() const noexcept { return detail::EndOf(*node_); }
+
+  /// Tells whether this context has ended.
+  [[nodiscard]] bool IsDone() const noexcept { return static_cast<bool>(Err()); }
+
+  /// Returns the earliest deadline of this context and its ancestors.
+  [[nodiscard]] std::optional<TimePoint> Deadline() const noexcept;
+
+  /// Calls `fn` once when this context has ended, at once when it has; on its executor, never inside this call.
+  ///
+  /// It is called also when all workers are busy.
+  /// @par Errors  Throws `std::bad_alloc`, and `ErrorException` with `InvalidArgument` for an empty function.
+  [[nodiscard]] Registration OnDone(Function<void()> fn) const;
+
+  /// Returns a token that is stopped when this context ends, by the thread that ends it.
+  [[nodiscard]] std::stop_token StopToken() const;
+
+  /// Returns the value under `key`, or null.
+  template <class T>
+  [[nodiscard]] const T* Value(const ContextKey<T>& key) const noexcept {
+    return static_cast<const T*>(SharedValue(&key));
+  }
+
+  /// Returns the executor where work under this context runs.
+  [[nodiscard]] Executor& GetExecutor() const noexcept { return detail::ExecutorOf(*node_); }
+
+  /// Returns the time by the executor's clock.
+  [[nodiscard]] TimePoint Now() const noexcept { return GetExecutor().Now(); }
+
+ private:
+  friend struct detail::ContextAccess;
+  explicit Context(detail::ContextNode& node) noexcept : node_(&node) {}  // takes over a reference
+
+  [[nodiscard]] Context WithSharedValue(const void* key, std::shared_ptr<const void> value) const;
+  [[nodiscard]] const void* SharedValue(const void* key) const noexcept;
+
+  detail::ContextNode* node_;
+};
+
+namespace detail {
+struct ContextAccess {
+  static ContextNode& Node(const Context& context) noexcept { return *context.node_; }
+  static Context Take(ContextNode& node) noexcept { return Context(node); }
+  static Context Share(ContextNode& node) noexcept {
+    RefNode(node);
+    return Context(node);
+  }
+};
+}  // namespace detail
+
+}  // namespace orchestrate::inline v1

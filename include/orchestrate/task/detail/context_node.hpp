@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+
+#include <orchestrate/base/error.hpp>
+#include <orchestrate/base/sync.hpp>
+#include <orchestrate/exec/executor.hpp>
+#include <orchestrate/task/detail/atomic_error.hpp>
+#include <orchestrate/time/clock.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+struct ScopeNode;
+struct ContextLinks;
+
+// A place in the tree of contexts: a scope (made by a With… function), a root, or a running task.
+//
+// A node ends by its own flag, by its deadline, or because an ancestor ended. Nothing is pushed down for that:
+// readers poll upwards, and only nodes that somebody wants to be told about are linked into their parents.
+struct ContextNode {
+  // Bits of `state`.
+  static constexpr std::uint32_t kPhaseMask = 15;  // a task's Phase
+  static constexpr std::uint32_t kEnded = 16;      // ended by itself; `error` says why
+  static constexpr std::uint32_t kRead = 32;       // somebody has seen the task's error
+  static constexpr std::uint32_t kTaken = 64;      // the task's value was moved out
+  static constexpr std::uint32_t kNoBody = 128;    // completed from outside
+  // Bits of `flags`, which one thread at a time writes.
+  static constexpr std::uint32_t kTask = 1;
+  static constexpr std::uint32_t kRoot = 2;
+  static constexpr std::uint32_t kShield = 4;     // does not see its ancestors' end
+  static constexpr std::uint32_t kDeadline = 8;   // it or an ancestor has one
+  static constexpr std::uint32_t kObserved = 16;  // its runtime has an observer
+  static constexpr std::uint32_t kBodyGone = 32;  // the task's callable was destroyed
+
+  ContextNode(ContextNode* parent_node, ScopeNode* nearest_scope, std::uint32_t node_flags,
+              std::uint32_t first_refs) noexcept
+      : refs(first_refs), flags(node_flags), parent(parent_node), scope(nearest_scope) {}
+
+  sync::atomic<std::uint32_t> refs;
+  sync::atomic<std::uint32_t> state{0};
+  sync::atomic<std::uint32_t> seen_epoch{0};  // no ancestor had ended when the end epoch had this value
+  std::uint32_t flags;
+  ContextNode* parent;  // holds a reference; null at a root and in a task that was not started
+  ScopeNode* scope;     // the nearest node upwards, itself included, that is not a task
+  sync::atomic<ContextLinks*> links{nullptr};
+  AtomicError error;
+};
+
+// A node that is not a task: carries what tasks inherit.
+struct ScopeNode : ContextNode {
+  ScopeNode(ContextNode* parent_node, std::uint32_t node_flags) noexcept
+      : ContextNode(parent_node, this, node_flags, 1) {}
+  ScopeNode(const ScopeNode&) = delete;
+  ScopeNode& operator=(const ScopeNode&) = delete;
+  virtual ~ScopeNode() = default;
+
+  // Tells a node with own means of ending (a timer, a signal) that somebody now wants to be told.
+  virtual void Activate() noexcept {}
+  [[nodiscard]] virtual const void* ValueOf(const void* key) const noexcept { return (void)key, nullptr; }
+
+  sync::atomic<Executor*> executor{nullptr};
+  TimePoint deadline = TimePoint::max();  // the earliest of this scope and its ancestors
+};
+
+// Counts the ends of all nodes of the process. A node whose `seen_epoch` equals it cannot have ended since.
+extern ORCHESTRATE_API constinit sync::atomic<std::uint32_t> g_end_epoch;
+
+ORCHESTRATE_API void RefNode(ContextNode& node) noexcept;
+ORCHESTRATE_API void UnrefNode(ContextNode& node) noexcept;
+ORCHESTRATE_API bool TryRefNode(ContextNode& node) noexcept;
+
+ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
+
+// Why `node` has ended, empty while it has not. O(1) unless something ended or a deadline is near the top.
+[[nodiscard]] inline Error EndOf(ContextNode& node) noexcept {
+  // Acquire pairs with the release increment in EndNode(): whoever sees the new epoch sees the flag.
+  const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
+  if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) && (node.scope->flags & ContextNode::kDeadline) == 0 &&
+      (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) == 0) {
+    return {};
+  }
+  return SlowEndOf(node);
+}
+
+// Ends a scope; false when it has ended before.
+ORCHESTRATE_API bool EndScope(ContextNode& node, Error cause) noexcept;
+// Publishes that `node`, whose kEnded flag was just set, has ended: epoch, then everything linked below it.
+ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
+
+[[nodiscard]] inline Executor& ExecutorOf(const ContextNode& node) noexcept {
+  return *node.scope->executor.load(sync::memory_order_acquire);
+}
+
+// The root context of `executor`, made on first use; the reference is borrowed.
+ORCHESTRATE_API ScopeNode& RootOf(Executor& executor);
+// The root of the default runtime.
+ORCHESTRATE_API ScopeNode& DefaultRoot();
+
+// Something to be told when a node ends: a child, a call-back, a blocked thread.
+struct Link {
+  Link* prev = nullptr;
+  Link* next = nullptr;
+  ContextLinks* in = nullptr;  // guarded by that list's lock
+  // Called once under the lock of the list, which it has just left. Runs no user code and does not block;
+  // what it returns is run after the lock was released.
+  struct Deferred* (*fire)(Link&) noexcept = nullptr;
+};
+
+struct Deferred {
+  Deferred* after = nullptr;
+  void (*run)(Deferred&) noexcept = nullptr;
+};
+
+// Adds `link`; false when the node has ended already, then nothing was added. Throws std::bad_alloc.
+ORCHESTRATE_API bool AddLink(ContextNode& node, Link& link);
+// True when `link` was still in place; false when it has fired (it is not firing any more).
+ORCHESTRATE_API bool RemoveLink(ContextNode& node, Link& link) noexcept;
+// Forgets the links of a node that is being destroyed.
+ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

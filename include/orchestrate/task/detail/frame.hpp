@@ -1,0 +1,37 @@
+#pragma once
+
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// One running body on this thread; a claimed task's frame lies on top of its waiter's.
+struct Frame {
+  TaskCore* core;
+  Frame* outer;
+};
+
+class FrameScope {
+ public:
+  explicit FrameScope(TaskCore& core) noexcept : frame_{&core, static_cast<Frame*>(t_thread.frame)} {
+    t_thread.frame = &frame_;
+  }
+  FrameScope(const FrameScope&) = delete;
+  FrameScope& operator=(const FrameScope&) = delete;
+  ~FrameScope() { t_thread.frame = frame_.outer; }
+
+ private:
+  Frame frame_;
+};
+
+// Internal to src/task.
+bool PostTask(Executor& executor, TaskCore& core) noexcept;  // false: intake has stopped
+void PostSuccessor(TaskCore& core) noexcept;
+bool TryQueue(TaskCore& core) noexcept;  // Attached → Queued
+void NoteSpawned(TaskCore& core, Executor& executor) noexcept;
+void NoteStarted(TaskCore& core) noexcept;
+void NoteEnded(TaskCore& core) noexcept;
+void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
+void NotifyWaiters(TaskCore& core) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

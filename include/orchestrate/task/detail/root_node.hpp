@@ -1,0 +1,20 @@
+#pragma once
+
+#include <orchestrate/exec/executor.hpp>
+#include <orchestrate/task/detail/context_node.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// The root of everything that runs on one executor. It outlives the executor while handles are left.
+struct RootNode final : ScopeNode, Attachment {
+  explicit RootNode(Executor& owner) noexcept;
+  void CancelAll() noexcept override;
+  void ExecutorEnded() noexcept override;
+};
+
+// Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the shared
+// count once in a few hundred times.
+void RefRoot(RootNode& root, std::uint32_t count) noexcept;
+void UnrefRoot(RootNode& root, std::uint32_t count) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

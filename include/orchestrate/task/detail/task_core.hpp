@@ -1,0 +1,141 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+#include <orchestrate/base/error.hpp>
+#include <orchestrate/exec/work.hpp>
+#include <orchestrate/task/detail/context_node.hpp>
+#include <orchestrate/task/detail/waiter_list.hpp>
+#include <orchestrate/task/task_state.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+struct TaskCore;
+
+// The lifecycle in the low bits of ContextNode::state. Only one thread at a time owns a transition:
+//   Created   → Adopting → Queued                Run(), by whoever wins the first exchange
+//   Created   → Attached → Adopting → Queued     a continuation, when its predecessor has ended
+//   Created   → Batched  → Running               a task of a throttled batch
+//   Queued    → Running → Completed | Failed | Cancelled
+//   every state before Running → Cancelled       Cancel(), or a predecessor or owner that ended early
+inline constexpr std::uint32_t kCreated = 0;
+inline constexpr std::uint32_t kAdopting = 1;
+inline constexpr std::uint32_t kAttached = 2;
+inline constexpr std::uint32_t kBatched = 3;
+inline constexpr std::uint32_t kQueued = 4;
+inline constexpr std::uint32_t kRunning = 5;
+inline constexpr std::uint32_t kCompleted = 6;
+inline constexpr std::uint32_t kFailed = 7;
+inline constexpr std::uint32_t kCancelled = 8;
+
+enum class BodyEnd : std::uint8_t { Value, Failure, Pending };
+
+// How a body left. Pending: somebody else finishes the task later (a job, a flattened task).
+struct BodyResult {
+  BodyEnd end = BodyEnd::Value;
+  Error error;
+};
+
+inline constexpr unsigned kCallable = 1;
+inline constexpr unsigned kValue = 2;
+
+struct TaskOps : WorkOps {
+  void (*invoke)(TaskCore&, BodyResult&) noexcept;
+  void (*destroy)(TaskCore&, unsigned parts) noexcept;
+  void (*release)(TaskCore&) noexcept;  // ends the block's life and returns its memory
+};
+
+using Waiter = WaiterOf<TaskCore>;
+
+// The untyped part of a task's block. docs/adr/0001 holds the byte budget.
+struct TaskCore : WorkNode, ContextNode {
+  TaskCore(const TaskOps& task_ops, std::source_location location, std::uint32_t first_refs) noexcept;
+  TaskCore(const TaskCore&) = delete;
+  TaskCore& operator=(const TaskCore&) = delete;
+
+  [[nodiscard]] const TaskOps& Ops() const noexcept { return static_cast<const TaskOps&>(*ops); }
+  [[nodiscard]] std::uint32_t PhaseNow() const noexcept {
+    return state.load(sync::memory_order_acquire) & kPhaseMask;
+  }
+  [[nodiscard]] bool IsTerminal() const noexcept { return PhaseNow() >= kCompleted; }
+
+  WaiterList<TaskCore> waiters;
+  sync::atomic<std::uint64_t> ticks{0};  // when queued (observed only) or started; once terminal: how long
+  std::uintptr_t site = 0;               // a source_location, or with bit 0 set a SiteInfo with a name
+  sync::atomic<std::uint64_t> id{0};     // given on first request
+  TaskCore* successor = nullptr;         // the next continuation of the same predecessor, posted when this starts
+};
+
+// ---- life ----
+inline void Ref(TaskCore& core) noexcept { core.refs.fetch_add(1, sync::memory_order_relaxed); }
+ORCHESTRATE_API void UnrefOnly(TaskCore& core) noexcept;
+ORCHESTRATE_API void UnrefLast(TaskCore& core) noexcept;
+ORCHESTRATE_API void UnrefCreated(TaskCore& core) noexcept;
+inline void Unref(TaskCore& core) noexcept {
+  // Acquire pairs with the release of the other owners' decrements: the last one sees all they did.
+  if (core.refs.load(sync::memory_order_acquire) == 1) return UnrefOnly(core);
+  if (core.PhaseNow() == kCreated) return UnrefCreated(core);
+  if (core.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) UnrefLast(core);
+}
+ORCHESTRATE_API void SetName(TaskCore& core, std::string_view name);
+ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
+ORCHESTRATE_API std::source_location SiteOf(const TaskCore& core) noexcept;
+ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
+
+// ---- starting ----
+// Ties an unshared core to its parent.
+ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
+// Hands an adopted, unshared core whose second reference is the queue's to its executor.
+ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
+// Created → Adopting → `to`, with `parent`; false when somebody was faster.
+ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept;
+// Run(): starts a created task; takes a reference for the queue.
+ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
+// Runs a task on this thread if it is still in `from`; false when somebody was faster.
+ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from) noexcept;
+// The WorkOps of every task.
+ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
+ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
+
+// ---- ending ----
+ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
+// The body has left, or (Pending bodies) the last part of the work has.
+ORCHESTRATE_API void FinishBody(TaskCore& core, BodyResult& result) noexcept;
+// Ends a task that never ran with somebody else's error; false when it is past that.
+ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error, std::uint32_t to) noexcept;
+// Completes a task without a body. BeginSet claims the right (so that the value can be stored), EndSet publishes.
+ORCHESTRATE_API bool BeginSet(TaskCore& core) noexcept;
+ORCHESTRATE_API void EndSet(TaskCore& core, BodyResult& result) noexcept;
+
+// The body has left but the outcome comes from elsewhere: from now on the task is one without a body. False when
+// it was cancelled meanwhile and has to finish now.
+ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
+// Turns `ticks` from the start into the duration, for work whose end is not its body's.
+ORCHESTRATE_API void StampEnd(TaskCore& core) noexcept;
+
+// ---- waiting ----
+// Blocks until `core` is terminal. An error when that can never be.
+ORCHESTRATE_API Error Await(TaskCore& core) noexcept;
+// False when `until` (by the task's clock) passed first.
+ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
+// The error of a terminal task, marked as read; empty when it completed.
+ORCHESTRATE_API Error ReadError(TaskCore& core) noexcept;
+ORCHESTRATE_API TaskState StateOf(const TaskCore& core) noexcept;
+ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept;
+// The innermost task that runs on this thread, or null.
+ORCHESTRATE_API TaskCore* CurrentTask() noexcept;
+
+// ---- continuations ----
+// Sits in a continuation's body, waits for its predecessor.
+struct AfterNode : Waiter {
+  TaskCore* successor = nullptr;
+  TaskCore* predecessor = nullptr;  // a reference once the predecessor has ended
+};
+enum class AfterMode : std::uint8_t { OnValue, Always };
+// Attaches `node.successor` (created, with a reference for the list) to `predecessor`.
+ORCHESTRATE_API void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

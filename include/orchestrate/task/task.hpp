@@ -1,0 +1,335 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <orchestrate/base/function.hpp>
+#include <orchestrate/base/result.hpp>
+#include <orchestrate/task/context.hpp>
+#include <orchestrate/task/detail/task_block.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+#include <orchestrate/task/task_state.hpp>
+#include <orchestrate/task/where.hpp>
+
+namespace orchestrate::inline v1 {
+
+namespace detail {
+
+struct TaskAccess;
+
+// What a handle does that does not depend on the type of the value.
+class ORCHESTRATE_API TaskHandle {
+ public:
+  /// Says whether the handle refers to a task.
+  [[nodiscard]] explicit operator bool() const noexcept { return core_ != nullptr; }
+
+  /// Starts a created task under `where`'s context; a task that was started or has ended stays as it is.
+  void RunIn(const Where& where) const;
+
+  /// Waits until the task has ended and its body has left.
+  ///
+  /// @return its error, empty when it completed. `NotStarted` when this is the only handle of a task that
+  ///         nobody started, `WouldDeadlock` when the task waits for itself, `OutOfResources` when no spare
+  ///         worker is left, `InvalidArgument` for an empty handle.
+  /// @par Blocks        Until then; inside a task it runs the awaited task itself or gives its worker away.
+  /// @par Cancellation  Cancels nothing.
+  Error Wait() const noexcept;
+
+  /// Waits at most until `deadline`, by the clock of the task's executor.
+  ///
+  /// @return true when the task has ended.
+  bool WaitUntil(TimePoint deadline) const noexcept;
+
+  /// Waits at most for `timeout`.
+  template <class Rep, class Period>
+  bool WaitFor(std::chrono::duration<Rep, Period> timeout) const noexcept {
+    return WaitUntil(SaturatingAdd(ClockNow(), timeout));
+  }
+
+  /// Cancels the task: unrun it never runs, running its context ends at once and its outcome is dropped.
+  ///
+  /// @param cause  the error it ends with; empty is taken for `Errc::Cancelled`.
+  /// @return true for the one call that won.
+  /// @par Blocks  Never: use Wait() to see the body leave.
+  bool Cancel(const Error& cause = Errc::Cancelled) const noexcept;
+
+  /// Returns where the task stands; a queued task shows as `Created`.
+  [[nodiscard]] TaskState State() const noexcept;
+
+  /// Says whether the task has ended and its body has left.
+  [[nodiscard]] bool IsDone() const noexcept { return core_ != nullptr && core_->IsTerminal(); }
+
+  /// Returns how long the body ran; so far, while it runs; 0 before.
+  [[nodiscard]] std::chrono::nanoseconds Duration() const noexcept;
+
+  /// Returns a number no other task of the process has; 0 for an empty handle.
+  [[nodiscard]] std::uint64_t Id() const noexcept;
+
+  /// Returns the task's name, empty when it was given none.
+  [[nodiscard]] std::string_view Name() const noexcept;
+
+ protected:
+  friend struct TaskAccess;
+  TaskHandle() noexcept = default;
+  explicit TaskHandle(TaskCore& core) noexcept : core_(&core) {}  // takes over a reference
+  TaskHandle(const TaskHandle& other) noexcept : core_(other.core_) {
+    if (core_ != nullptr) Ref(*core_);
+  }
+  TaskHandle(TaskHandle&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
+  TaskHandle& operator=(const TaskHandle& other) noexcept {
+    TaskHandle copy(other);
+    std::swap(core_, copy.core_);
+    return *this;
+  }
+  TaskHandle& operator=(TaskHandle&& other) noexcept {
+    TaskHandle taken(std::move(other));
+    std::swap(core_, taken.core_);
+    return *this;
+  }
+  ~TaskHandle() {
+    if (core_ != nullptr) Unref(*core_);
+  }
+
+  [[nodiscard]] TimePoint ClockNow() const noexcept;
+  // Waits; an error when there is no value to read.
+  [[nodiscard]] Error Settle() const noexcept;
+
+  TaskCore* core_ = nullptr;
+};
+
+struct TaskAccess {
+  static TaskCore* Core(const TaskHandle& task) noexcept { return task.core_; }
+  template <class T>
+  static ValueCore<T>& Core(const Task<T>& task) noexcept {
+    return static_cast<ValueCore<T>&>(*task.core_);
+  }
+  template <class T>
+  static Task<T> Take(ValueCore<T>& core) noexcept {
+    return Task<T>(core);
+  }
+  template <class T>
+  static Task<T> Share(ValueCore<T>& core) noexcept {
+    Ref(core);
+    return Task<T>(core);
+  }
+};
+
+[[nodiscard]] inline Error TakenError() noexcept { return Errc::AlreadyTaken; }
+
+}  // namespace detail
+
+/// Refers to a piece of work: its lifecycle, its result and how long it took.
+///
+/// A handle is one pointer; copies share. A task whose last handle is dropped before anybody ran it becomes
+/// `Cancelled`; one that was started goes on without handles, and a failure nobody read is reported.
+///
+/// @par Thread safety  All const members may be called from any thread, on one handle, too.
+template <class T>
+class [[nodiscard]] Task : public detail::TaskHandle {
+  static_assert(!std::is_same_v<T, Error>, "Task<Error>: work that returns Error is a Task<void>");
+  static_assert(!std::is_reference_v<T>,
+                "a task cannot yield a reference: return a value, a pointer or std::reference_wrapper");
+
+ public:
+  using ValueType = T;
+
+  /// Makes an empty handle.
+  Task() noexcept = default;
+
+  /// Starts a created task once; see `RunIn`.
+  ///
+  /// @return this handle.
+  const Task& Run(const Where& where = {}) const {
+    RunIn(where);
+    return *this;
+  }
+
+  /// Waits, and returns the value or the error; a value that cannot be copied is moved out, once.
+  ///
+  /// Errors, blocking and cancellation are those of `Wait()`; `AlreadyTaken` when the value is gone.
+  Result<T> Outcome() const {
+    if (Error error = Settle()) return error;
+    if constexpr (std::is_void_v<T>) {
+      return {};
+    } else if constexpr (std::is_copy_constructible_v<T>) {
+      if (IsTaken()) return detail::TakenError();
+      return Result<T>(std::in_place, std::as_const(Core().value));
+    } else {
+      if (!MarkTaken()) return detail::TakenError();
+      return Result<T>(std::in_place, std::move(Core().value));
+    }
+  }
+
+  /// Waits, and returns the value in place; throws what the work threw, or `ErrorException`.
+  decltype(auto) Get() const& {
+    if (Error error = Settle()) error.Rethrow();
+    if constexpr (!std::is_void_v<T>) {
+      if (IsTaken()) detail::TakenError().Rethrow();
+      return std::as_const(Core().value);
+    }
+  }
+  /// Waits, and returns the value: a copy, or moved out when this is the only handle or it cannot be copied.
+  T Get() && {
+    if (Error error = Settle()) error.Rethrow();
+    if constexpr (std::is_void_v<T>) {
+      return;
+    } else if constexpr (std::is_copy_constructible_v<T>) {
+      if (IsTaken()) detail::TakenError().Rethrow();
+      if (core_->refs.load(sync::memory_order_acquire) == 1) return std::move(Core().value);
+      return std::as_const(Core().value);
+    } else {
+      return Take();
+    }
+  }
+
+  /// Waits, and moves the value out; the second call throws `AlreadyTaken`.
+  T Take() const {
+    if (Error error = Settle()) error.Rethrow();
+    if constexpr (!std::is_void_v<T>) {
+      if (!MarkTaken()) detail::TakenError().Rethrow();
+      return std::move(Core().value);
+    }
+  }
+
+  /// Returns the outcome if the task has ended, without waiting.
+  [[nodiscard]] std::optional<Result<T>> TryGet() const {
+    if (!IsDone()) return std::nullopt;
+    return Outcome();
+  }
+
+  /// Runs `fn` with the value when this task has completed; see `After`.
+  template <class F>
+  auto Then(F&& fn, std::source_location location = std::source_location::current()) const;
+
+ private:
+  friend struct detail::TaskAccess;
+  explicit Task(detail::ValueCore<T>& core) noexcept : TaskHandle(core) {}
+
+  [[nodiscard]] detail::ValueCore<T>& Core() const noexcept { return static_cast<detail::ValueCore<T>&>(*core_); }
+  [[nodiscard]] bool IsTaken() const noexcept {
+    return (core_->state.load(sync::memory_order_acquire) & detail::ContextNode::kTaken) != 0;
+  }
+  [[nodiscard]] bool MarkTaken() const noexcept {
+    return (core_->state.fetch_or(detail::ContextNode::kTaken, sync::memory_order_acq_rel) &
+            detail::ContextNode::kTaken) == 0;
+  }
+};
+
+namespace detail {
+
+// Waits for an inner task on behalf of an outer one.
+template <class T>
+struct FlattenNode final : Waiter {
+  TaskCore* outer;
+
+  static TaskCore* Notify(Waiter& waiter, TaskCore& subject, Notice notice) noexcept {
+    if (notice != Notice::Ended) return nullptr;
+    auto& self = static_cast<FlattenNode&>(waiter);
+    auto& core = static_cast<ValueCore<T>&>(*self.outer);
+    if (BeginSet(core)) {
+      BodyResult result;
+      auto& inner = static_cast<ValueCore<T>&>(subject);
+      if (Error error = ReadError(inner)) {
+        Fail(result, std::move(error));
+      } else if constexpr (!std::is_void_v<T>) {
+        RunInto(core, result, [&inner] { return TaskAccess::Share(inner).Outcome(); });
+      }
+      EndSet(core, result);
+    }
+    std::destroy_at(&self);
+    FreeBlock(&self, sizeof(FlattenNode));
+    Unref(core);
+    return nullptr;
+  }
+};
+
+template <class T>
+void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
+  TaskCore* core = TaskAccess::Core(static_cast<const TaskHandle&>(inner));
+  if (core == nullptr) return Fail(result, {Errc::InvalidArgument, "the work returned an empty task"});
+  if (core == &outer) return Fail(result, {Errc::WouldDeadlock, "the work returned its own task"});
+  auto* node = ::new (AllocateBlock(sizeof(FlattenNode<T>))) FlattenNode<T>;
+  node->notify = FlattenNode<T>::Notify;
+  node->outer = &outer;
+  Ref(outer);
+  result.end = BodyEnd::Pending;
+  if (!LeaveBody(outer)) Fail(result, Errc::Cancelled);  // cancelled meanwhile: the body leaves now
+  if (!core->waiters.Add(*node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
+}
+
+template <class F>
+auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs) -> ValueCore<YieldOf<std::decay_t<F>>>& {
+  using Fn = std::decay_t<F>;
+  using T = YieldOf<Fn>;
+  auto& core = MakeBlock<T, CallBody<Fn>>(where.Location(), first_refs, std::forward<F>(fn));
+  if (!where.Name().empty()) SetName(core, where.Name());
+  return core;
+}
+
+[[nodiscard]] ORCHESTRATE_API Error EmptyFunction(const char* verb) noexcept;
+
+template <class T>
+Task<T> MakeFailed(Error error, const Where& where);
+
+}  // namespace detail
+
+/// Makes a task that nobody has started; `Run` or a verb over many tasks starts it.
+///
+/// @param fn  any callable `()` or `(Context&)` that returns `T`, `void`, `Error`, `Result<T>` or `Task<T>`.
+/// @return the task; an empty function gives one that has failed with `InvalidArgument`.
+/// @par Errors      Throws `std::bad_alloc`, and what copying or moving `fn` throws.
+/// @par Complexity  O(1), one pooled block.
+template <class F>
+auto NewTask(F&& fn, std::source_location location = std::source_location::current()) {
+  using Fn = std::decay_t<F>;
+  static_assert(detail::kIsWork<Fn>, "NewTask: the work must be callable as fn() or fn(Context&)");
+  using T = detail::YieldOf<Fn>;
+  const Where where(location);
+  if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("NewTask"), where);
+  return detail::TaskAccess::Take(detail::MakeCallBlock(std::forward<F>(fn), where, 1));
+}
+
+/// Makes a task and starts it under `where`'s context.
+///
+/// @return the task: `ShutDown` when the executor takes no more work, `InvalidArgument` for an empty function.
+/// @par Errors      Throws `std::bad_alloc`, and what copying or moving `fn` throws; then nothing was started.
+/// @par Blocks      Never.
+/// @par Complexity  O(1), one pooled block.
+template <class F>
+auto Invoke(const Where& where, F&& fn) {
+  using Fn = std::decay_t<F>;
+  static_assert(detail::kIsWork<Fn>, "Invoke: the work must be callable as fn() or fn(Context&)");
+  using T = detail::YieldOf<Fn>;
+  if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("Invoke"), where);
+  auto& core = detail::MakeCallBlock(std::forward<F>(fn), where, 2);
+  auto task = detail::TaskAccess::Take(core);
+  detail::WhereAccess::WithParent(where, [&core](detail::ContextNode& parent) { detail::Adopt(core, parent); });
+  detail::Submit(core);
+  return task;
+}
+
+/// Makes a task and starts it on the default runtime.
+template <class F>
+  requires(!std::is_convertible_v<F, Where>)
+auto Invoke(F&& fn, std::source_location location = std::source_location::current()) {
+  return Invoke(Where(location), std::forward<F>(fn));
+}
+
+/// Makes several tasks that nobody has started, in the order of the functions.
+template <class... Fs>
+  requires(sizeof...(Fs) > 0)
+auto NewTasks(Fs&&... fns) {
+  using T = std::common_type_t<detail::YieldOf<std::decay_t<Fs>>...>;
+  std::vector<Task<T>> tasks;
+  tasks.reserve(sizeof...(Fs));
+  (tasks.push_back(NewTask(std::forward<Fs>(fns))), ...);
+  return tasks;
+}
+
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+
+#include <orchestrate/base/error.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// The one control of oneTBB's threads in this process: one for the main thread and one for each slot of each
+// runtime that is up. oneTBB takes the minimum of all controls, so each runtime cannot have its own.
+struct ProcessLimit {
+  static Error Add(std::size_t slots) noexcept;
+  static void Remove(std::size_t slots) noexcept;
+};
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,211 @@
+#include <thread>
+
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/time/ticks.hpp>
+
+#include "runtime_core.hpp"
+#include "tbb_arena.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define ORCHESTRATE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ORCHESTRATE_TSAN 1
+#endif
+#endif
+#ifdef ORCHESTRATE_TSAN
+extern "C" void __tsan_acquire(void* address);  // NOLINT: the sanitizer's names
+extern "C" void __tsan_release(void* address);  // NOLINT
+#endif
+
+// What a runner does: finds work, runs it, looks a little longer, leaves.
+namespace orchestrate::inline v1::detail {
+namespace {
+
+// oneTBB is not instrumented: its hand-over of the slot is told to the sanitizer by hand.
+void NoteHandOver([[maybe_unused]] Slot& slot) noexcept {
+#ifdef ORCHESTRATE_TSAN
+  __tsan_release(&slot);
+#endif
+}
+void NoteTakeOver([[maybe_unused]] Slot& slot) noexcept {
+#ifdef ORCHESTRATE_TSAN
+  __tsan_acquire(&slot);
+#endif
+}
+
+constexpr auto kSlice = std::chrono::milliseconds(1);    // then oneTBB may lend the thread to somebody else
+constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle runner looks before it leaves
+constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
+constexpr int kPauses = 32;                              // between two looks, about 400 ns
+constexpr std::uint32_t kFairTurn = 61;                  // every so often work from outside goes first
+
+// The same span in ticks, about: nothing here needs it exactly.
+std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
+  constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
+  const auto sample = static_cast<double>(TicksToDuration(kSample).count());
+  return static_cast<std::uint64_t>(static_cast<double>(span.count()) * static_cast<double>(kSample) / sample);
+}
+
+bool SpinningHelps() noexcept {
+  static const bool several = AvailableCpus() > 1;
+  return several;
+}
+
+}  // namespace
+
+void RuntimeCore::WakeRunner() noexcept {
+  if (permits_.NeedsRunner()) Launch();
+}
+
+void RuntimeCore::Launch() noexcept {
+  Slot* slot = TakeSlot();
+  if (slot != nullptr && StartRunner(*slot)) return;
+  if (slot != nullptr) GiveSlot(*slot);
+  permits_.StopSpinning();  // the runners that are there will find the work
+}
+
+bool RuntimeCore::StartRunner(Slot& slot) noexcept {
+  runners_.fetch_add(1, std::memory_order_relaxed);
+  NoteHandOver(slot);
+  const auto run = [](void* argument) { RunnerEntry(argument); };
+  if (orchestrate_arena_enqueue(slot.arena, run, &slot) != 0) return true;
+  runners_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void RuntimeCore::RunnerEntry(void* argument) noexcept {
+  auto& slot = *static_cast<Slot*>(argument);
+  NoteTakeOver(slot);
+  const ThreadState outer = t_thread;
+  t_thread = {.runtime = slot.owner, .slot = &slot, .frame = nullptr, .draining = nullptr};
+  slot.owner->Runner(slot);
+  t_thread = outer;
+}
+
+void RuntimeCore::Runner(Slot& slot) noexcept {
+  if (WorkNode* urgent = std::exchange(slot.urgent, nullptr)) {
+    permits_.AcquireForced();
+    urgent->ops->run(*urgent);
+    urgent_.fetch_sub(1, std::memory_order_seq_cst);
+    permits_.Release();
+    WakeRunnerIfNeeded();
+    return LeaveRunner(slot);
+  }
+  bool holds_permit = std::exchange(slot.keeps_permit, false);
+  for (;;) {
+    if (!holds_permit && !LookForWork()) return LeaveRunner(slot);
+    holds_permit = false;
+    switch (WorkForASlice(slot)) {
+      case SliceEnd::Overcommitted:
+        return LeaveRunner(slot);
+      case SliceEnd::TimeIsUp:
+        slot.keeps_permit = true;
+        if (StartRunner(slot)) {
+          runners_.fetch_sub(1, std::memory_order_release);
+          return;
+        }
+        slot.keeps_permit = false;
+        holds_permit = true;
+        continue;
+      case SliceEnd::NoWork:
+        break;
+    }
+    if (permits_.ReleaseAndSpin()) {
+      NoteQuiet();
+      continue;  // as the one that spins
+    }
+    if (AnyWork() && permits_.TryAcquire()) {
+      holds_permit = true;
+      continue;
+    }
+    NoteQuiet();
+    return LeaveRunner(slot);
+  }
+}
+
+RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
+  static const std::uint64_t slice = SliceTicks(kSlice);
+  const auto begin = ReadTicks();
+  bool first = true;
+  for (std::uint32_t done = 1;; ++done) {
+    WorkNode* node = Find(slot);
+    if (node == nullptr) return SliceEnd::NoWork;
+    if (std::exchange(first, false)) WakeRunnerIfNeeded();
+    node->ops->run(*node);
+    slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    if (permits_.LeaveIfOvercommitted()) return SliceEnd::Overcommitted;
+    if (done % 16 == 0 && ReadTicks() - begin > slice) return SliceEnd::TimeIsUp;
+  }
+}
+
+// As the one that spins: true with a permit when there may be work.
+bool RuntimeCore::LookForWork() noexcept {
+  static const std::uint64_t linger = SliceTicks(kLinger);
+  static const std::uint64_t polite = SliceTicks(kPolite);
+  auto seen = outside_posted_.load(std::memory_order_relaxed);
+  auto begin = ReadTicks();
+  for (;;) {
+    if (AnyWork()) {
+      if (permits_.StopSpinningAndAcquire()) return true;
+    } else if (SpinningHelps() && IsRunning()) {
+      // While others keep submitting (and run their work themselves) it stays: a wake costs them more.
+      if (const auto posted = outside_posted_.load(std::memory_order_relaxed); posted != seen) {
+        seen = posted;
+        begin = ReadTicks();
+      }
+      const auto looked = ElapsedTicks(begin, ReadTicks());
+      if (looked < linger) {
+        if (looked > polite) std::this_thread::yield();
+        for (int i = 0; i < kPauses; ++i) sync::Relax();
+        continue;
+      }
+    }
+    permits_.StopSpinning();
+    if (!AnyWork() || !permits_.NeedsRunner()) {
+      NoteQuiet();
+      return false;
+    }
+  }
+}
+
+WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
+  if (++slot.turn % kFairTurn == 0) {
+    if (WorkNode* node = injected_.TryPop()) return node;
+  }
+  if (WorkNode* node = slot.deque.Pop()) return node;
+  if (WorkNode* node = injected_.TryPop()) return node;
+  return Steal(slot);
+}
+
+WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  if (count == 0) return nullptr;
+  slot.random = slot.random * 1664525U + 1013904223U;
+  const std::size_t start = (slot.random >> 8) % count;
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot* victim = slots_[(start + i) % count].load(std::memory_order_acquire);
+    if (victim == nullptr || victim == &slot) continue;
+    if (WorkNode* node = victim->deque.Steal()) return node;
+  }
+  return nullptr;
+}
+
+bool RuntimeCore::AnyWork() const noexcept {
+  if (!injected_.Empty()) return true;
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Slot* slot = slots_[i].load(std::memory_order_acquire);
+    if (slot != nullptr && !slot->deque.Empty()) return true;
+  }
+  return false;
+}
+
+void RuntimeCore::LeaveRunner(Slot& slot) noexcept {
+  GiveSlot(slot);
+  NoteQuiet();
+  // Release pairs with the acquire in Retire(): the last access of this runner to the core.
+  runners_.fetch_sub(1, std::memory_order_release);
+}
+
+}  // namespace orchestrate::inline v1::detail

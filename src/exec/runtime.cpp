@@ -1,0 +1,90 @@
+#include <orchestrate/exec/runtime.hpp>
+
+#include <cstdlib>
+#include <string>
+
+#include <orchestrate/exec/timer_service.hpp>
+
+#include "runtime_core.hpp"
+
+namespace orchestrate::inline v1 {
+
+using detail::RuntimeCore;
+
+// ---- Executor ----
+
+Executor::~Executor() { Detach(); }
+
+TimerService& Executor::Timers() noexcept { return Runtime::Default().GetExecutor().Timers(); }
+
+TimePoint Executor::Now() noexcept { return Timers().Now(); }
+
+void Executor::Detach() noexcept {
+  if (auto* attachment = attachment_.exchange(nullptr, std::memory_order_acq_rel)) attachment->ExecutorEnded();
+}
+
+// ---- Runtime ----
+
+Runtime::Runtime(Options options) : core_(std::make_unique<RuntimeCore>(std::move(options))) {}
+
+Runtime::~Runtime() {
+  const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
+  if (remaining == 0 && core_->Retire()) return;
+  core_->SendReport({.what = std::to_string(remaining) + " bodies still run after the grace period of runtime " +
+                             core_->Options().name});
+  (void)core_.release();  // they may come back to it
+}
+
+namespace {
+
+void StopDefault() noexcept {
+  auto& core = static_cast<RuntimeCore&>(Runtime::Default().GetExecutor());
+  const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Options().grace);
+  if (remaining != 0) {
+    core.SendReport({.what = std::to_string(remaining) + " bodies of the default runtime still run at exit"});
+  }
+}
+
+Runtime& MakeDefault() {
+  RuntimeOptions options;
+  options.grace = std::chrono::seconds(2);
+  auto* runtime = new Runtime(std::move(options));
+  std::atexit([] { StopDefault(); });
+  return *runtime;
+}
+
+}  // namespace
+
+Runtime& Runtime::Default() {
+  static Runtime& runtime = MakeDefault();
+  return runtime;
+}
+
+Executor& Runtime::GetExecutor() noexcept { return *core_; }
+
+Error Runtime::Run() {
+  if (detail::t_thread.runtime == core_.get()) {
+    return {Errc::NotSupported, "Runtime::Run: called by a worker of the same runtime"};
+  }
+  if (core_->IsVirtual()) core_->OutsideSleeps();
+  (void)core_->WaitIdle(std::nullopt, true);
+  if (core_->IsVirtual()) core_->OutsideWakes();
+  return {};
+}
+
+Result<std::size_t> Runtime::Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) {
+  if (detail::t_thread.runtime == core_.get()) {
+    return Error(Errc::NotSupported, "Runtime::Shutdown: called by a worker of the same runtime");
+  }
+  if (grace < std::chrono::nanoseconds::zero()) {
+    return Error(Errc::InvalidArgument,
+                 "Runtime::Shutdown: grace " + std::to_string(grace.count()) + " ns, must be >= 0");
+  }
+  return core_->Shutdown(mode, grace);
+}
+
+bool Runtime::IsRunning() const noexcept { return core_->IsRunning(); }
+
+std::size_t Runtime::Workers() const noexcept { return core_->Width(); }
+
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,267 @@
+#include "runtime_core.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <orchestrate/time/deadline.hpp>
+
+#include "process_limit.hpp"
+#include "tbb_arena.h"
+
+namespace orchestrate::inline v1::detail {
+
+constinit thread_local ThreadState t_thread;
+
+namespace {
+
+constexpr std::size_t kMostWorkers = 1024;
+
+std::size_t CheckedWidth(std::size_t workers) {
+  if (workers > kMostWorkers) {
+    Error(Errc::InvalidArgument, "Runtime: " + std::to_string(workers) + " workers, must be 0 to " +
+                                     std::to_string(kMostWorkers))
+        .Rethrow();
+  }
+  return workers != 0 ? workers : AvailableCpus();
+}
+
+}  // namespace
+
+RuntimeCore::RuntimeCore(RuntimeOptions options)
+    : options_(std::move(options)),
+      clock_(options_.clock != nullptr ? *options_.clock : ClockSource::Steady()),
+      width_(CheckedWidth(options_.workers)),
+      // One for each permit, each blocked wait, and two that come or go at this moment.
+      slot_limit_(width_ + options_.spare_workers + 2),
+      permits_(static_cast<std::int32_t>(width_)),
+      slots_(std::make_unique<std::atomic<Slot*>[]>(slot_limit_)),
+      timers_(std::make_unique<TimerService>(clock_)) {
+  ExecutorAccess::SetRuntime(*this, *this);
+  if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
+  const std::size_t active = orchestrate_arena_active_limit();
+  if (active < 1 + slot_limit_) {
+    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) + " threads, " +
+                        std::string(options_.name) + " wants " + std::to_string(1 + slot_limit_)});
+  }
+  if (IsVirtual()) {
+    timers_->JumpWhen([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->MayJump(); }, this);
+  }
+}
+
+RuntimeCore::~RuntimeCore() {
+  Detach();
+  timers_.reset();
+  // A timer that fired as shut down may have queued something.
+  while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
+  for (auto& slot : owned_slots_) {
+    while (WorkNode* node = slot->deque.Pop()) node->ops->drop(*node);
+    orchestrate_arena_destroy(slot->arena);
+  }
+  ProcessLimit::Remove(slot_limit_);
+}
+
+// ---- queues ----
+
+void RuntimeCore::Post(Work work) noexcept {
+  if (IsRunning()) Enqueue(*work.Release());
+}
+
+void RuntimeCore::PostUrgent(Work work) noexcept {
+  WorkNode& node = *work.Release();
+  Slot* slot = TakeSlot();
+  if (slot == nullptr) return Enqueue(node);
+  slot->urgent = &node;
+  urgent_.fetch_add(1, std::memory_order_seq_cst);
+  if (StartRunner(*slot)) return;
+  urgent_.fetch_sub(1, std::memory_order_seq_cst);
+  slot->urgent = nullptr;
+  GiveSlot(*slot);
+  Enqueue(node);
+}
+
+void RuntimeCore::Enqueue(WorkNode& node) noexcept {
+  Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
+  if (slot != nullptr) {
+    slot->posted.store(slot->posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (!slot->deque.PushSeqCst(&node)) injected_.Push(node);  // the deque could not grow
+  } else {
+    outside_posted_.fetch_add(1, std::memory_order_relaxed);
+    injected_.Push(node);
+  }
+  WakeRunner();
+}
+
+bool RuntimeCore::Unqueue(WorkNode& node) noexcept {
+  if (t_thread.runtime == this && t_thread.slot != nullptr && t_thread.slot->deque.PopIf(&node)) return true;
+  return injected_.TryPopIf(node);
+}
+
+void RuntimeCore::NoteRan() noexcept {
+  if (Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr) {
+    slot->ran.store(slot->ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  } else {
+    outside_ran_.fetch_add(1, std::memory_order_release);
+  }
+}
+
+// ---- permits ----
+
+void RuntimeCore::ReturnPermit() noexcept {
+  permits_.Release();
+  WakeRunnerIfNeeded();
+  NoteQuiet();
+}
+
+void RuntimeCore::WakeRunnerIfNeeded() noexcept {
+  if (AnyWork()) WakeRunner();
+}
+
+bool RuntimeCore::BeginBlocked() noexcept {
+  if (blocked_.fetch_add(1, std::memory_order_relaxed) < options_.spare_workers) return true;
+  blocked_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+// ---- slots ----
+
+Slot* RuntimeCore::TakeSlot() noexcept {
+  const std::lock_guard lock(slots_mutex_);
+  if (Slot* slot = free_slots_) {
+    free_slots_ = slot->next_free;
+    return slot;
+  }
+  const auto count = slot_count_.load(std::memory_order_relaxed);
+  if (count == slot_limit_) return nullptr;
+  try {
+    owned_slots_.push_back(std::make_unique<Slot>(*this));
+  } catch (...) {
+    return nullptr;
+  }
+  Slot& slot = *owned_slots_.back();
+  slot.arena = orchestrate_arena_create();
+  if (slot.arena == nullptr) {
+    owned_slots_.pop_back();
+    return nullptr;
+  }
+  slot.random += static_cast<std::uint32_t>(count);
+  // Release pairs with the acquire in Steal() and AnyWork(): the slot is complete.
+  slots_[count].store(&slot, std::memory_order_release);
+  slot_count_.store(count + 1, std::memory_order_release);
+  return &slot;
+}
+
+void RuntimeCore::GiveSlot(Slot& slot) noexcept {
+  const std::lock_guard lock(slots_mutex_);
+  slot.next_free = free_slots_;
+  free_slots_ = &slot;
+}
+
+// ---- quiet: nothing runs and nothing can run ----
+
+std::size_t RuntimeCore::Remaining() const noexcept {
+  // What ran is read first: as both only grow, equal sums mean that they were equal in between.
+  std::uint64_t ran = outside_ran_.load(std::memory_order_acquire);
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) ran += slots_[i].load(std::memory_order_acquire)->ran.load(std::memory_order_acquire);
+  std::uint64_t posted = outside_posted_.load(std::memory_order_seq_cst);
+  for (std::size_t i = 0; i < count; ++i) posted += slots_[i].load(std::memory_order_acquire)->posted.load(std::memory_order_acquire);
+  return posted > ran ? static_cast<std::size_t>(posted - ran) : 0;
+}
+
+bool RuntimeCore::Quiet(bool with_timers) const noexcept {
+  // The seq_cst read of the permits pairs with the read-modify-write of whoever gave the last one back: the
+  // counters that it wrote before are visible.
+  if (permits_.AvailableNow() != static_cast<std::int32_t>(width_)) return false;
+  if (urgent_.load(std::memory_order_seq_cst) != 0) return false;
+  if (with_timers && pending_.load(std::memory_order_seq_cst) > 0) return false;
+  return Remaining() == 0;
+}
+
+void RuntimeCore::NoteQuiet() noexcept {
+  if (quiet_watchers_.load(std::memory_order_seq_cst) != 0) {
+    quiet_epoch_.fetch_add(1, std::memory_order_seq_cst);
+    sync::FutexWake(quiet_epoch_, 1 << 30);
+  }
+  if (IsVirtual() && timers_ != nullptr) timers_->Wake();
+}
+
+bool RuntimeCore::WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept {
+  quiet_watchers_.fetch_add(1, std::memory_order_seq_cst);
+  bool quiet = false;
+  for (;;) {
+    const auto epoch = quiet_epoch_.load(std::memory_order_seq_cst);
+    quiet = Quiet(with_timers);
+    if (quiet) break;
+    if (!until.has_value()) {
+      sync::FutexWait(quiet_epoch_, epoch);
+    } else if (Clock::now() >= *until) {
+      break;
+    } else {
+      sync::FutexWaitUntil(quiet_epoch_, epoch, *until);
+    }
+  }
+  quiet_watchers_.fetch_sub(1, std::memory_order_seq_cst);
+  return quiet;
+}
+
+void RuntimeCore::RemovePending() noexcept {
+  pending_.fetch_sub(1, std::memory_order_seq_cst);
+  if (quiet_watchers_.load(std::memory_order_seq_cst) != 0) NoteQuiet();
+}
+
+void RuntimeCore::OutsideSleeps() noexcept {
+  outside_blocked_.fetch_add(1, std::memory_order_seq_cst);
+  timers_->Wake();
+}
+
+// Virtual time may pass when a thread from outside waits for something that only a timer can bring.
+bool RuntimeCore::MayJump() const noexcept {
+  return outside_blocked_.load(std::memory_order_seq_cst) > 0 && !permits_.SpinningNow() &&
+         permits_.AvailableNow() == static_cast<std::int32_t>(width_) &&
+         urgent_.load(std::memory_order_seq_cst) == 0 && !AnyWork();
+}
+
+// ---- life ----
+
+std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept {
+  const TimePoint until = SaturatingAdd(Clock::now(), grace);
+  Phase running = Phase::Running;
+  if (mode == ShutdownMode::Drain) {
+    phase_.compare_exchange_strong(running, Phase::Draining, std::memory_order_seq_cst);
+    // What is queued runs with all timers in force; only what nothing but a timer would wake ends early.
+    if (WaitIdle(until, false)) {
+      timers_->Stop();
+      if (WaitIdle(until, true)) return 0;
+    }
+  }
+  phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
+  if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
+  timers_->Stop();
+  if (mode == ShutdownMode::Cancel && WaitIdle(until, true)) return 0;
+  return Remaining() + static_cast<std::size_t>(std::max<std::int64_t>(0, pending_.load(std::memory_order_seq_cst)));
+}
+
+bool RuntimeCore::Retire() noexcept {
+  if (Remaining() != 0) return false;
+  while (runners_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  return true;
+}
+
+void RuntimeCore::SendReport(const Report& report) noexcept {
+  try {
+    if (options_.on_report) return options_.on_report(report);
+    std::string line = "orchestrate: " + std::string(report.what);
+    if (!report.task.empty()) line += ", task " + std::string(report.task);
+    if (report.line != 0) line += ", spawned at " + std::string(report.file) + ":" + std::to_string(report.line);
+    if (report.error) line += ": " + report.error.Message();
+    line += '\n';
+    std::fputs(line.c_str(), stderr);
+  } catch (...) {
+    std::fputs("orchestrate: a report could not be delivered\n", stderr);
+  }
+}
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <orchestrate/base/concurrent_queue.hpp>
+#include <orchestrate/base/mutex.hpp>
+#include <orchestrate/base/work_stealing_deque.hpp>
+#include <orchestrate/exec/detail/permits.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/exec/runtime.hpp>
+#include <orchestrate/exec/timer_service.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// One place where a runner can work: a one-slot TBB arena, a deque and the counters that only its thread writes.
+struct alignas(64) Slot {
+  explicit Slot(RuntimeCore& core) noexcept : owner(&core) {}
+
+  RuntimeCore* owner;
+  void* arena = nullptr;
+  Slot* next_free = nullptr;
+  WorkNode* urgent = nullptr;  // to be run without waiting for a permit
+  bool keeps_permit = false;  // re-enqueued in the middle of its work
+  std::uint32_t turn = 0;
+  std::uint32_t random = 0x9e3779b9U;
+  std::atomic<std::uint64_t> posted{0};
+  std::atomic<std::uint64_t> ran{0};
+  WorkStealingDeque<WorkNode*> deque{256};
+};
+
+// The arena: where queued work lies, who may run it, and the runners that do. docs/adr/0002 has the protocol.
+class RuntimeCore final : public Executor {
+ public:
+  explicit RuntimeCore(RuntimeOptions options);
+  ~RuntimeCore() override;
+
+  // ---- Executor ----
+  void Post(Work work) noexcept override;
+  void PostUrgent(Work work) noexcept override;
+  [[nodiscard]] Capabilities GetCapabilities() const noexcept override { return {.parallel = width_ > 1, .blocking = true}; }
+  [[nodiscard]] TimerService& Timers() noexcept override { return *timers_; }
+  [[nodiscard]] TimePoint Now() noexcept override { return clock_.Now(); }
+  [[nodiscard]] bool IsRunning() const noexcept override {
+    return phase_.load(std::memory_order_seq_cst) == Phase::Running;
+  }
+  void AddPending() noexcept override { pending_.fetch_add(1, std::memory_order_seq_cst); }
+  void RemovePending() noexcept override;
+
+  // ---- queues ----
+  void Enqueue(WorkNode& node) noexcept;
+  [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
+  void NoteRan() noexcept;
+
+  // ---- permits ----
+  [[nodiscard]] bool TryBorrow() noexcept { return permits_.TryAcquire(); }
+  void ReturnPermit() noexcept;
+  void TakePermitBack() noexcept { permits_.AcquireForced(); }
+  [[nodiscard]] bool BeginBlocked() noexcept;
+  void EndBlocked() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
+
+  // ---- virtual time ----
+  [[nodiscard]] bool IsVirtual() const noexcept { return clock_.AsVirtual() != nullptr; }
+  void OutsideSleeps() noexcept;
+  void OutsideWakes() noexcept { outside_blocked_.fetch_sub(1, std::memory_order_seq_cst); }
+
+  // ---- life ----
+  [[nodiscard]] bool WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept;
+  [[nodiscard]] std::size_t Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept;
+  // Waits for the runners to leave; false when bodies still run, then the core must stay.
+  [[nodiscard]] bool Retire() noexcept;
+  [[nodiscard]] std::size_t Remaining() const noexcept;
+  [[nodiscard]] std::size_t Width() const noexcept { return width_; }
+  [[nodiscard]] Observer* GetObserver() const noexcept { return options_.observer; }
+  [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
+  void SendReport(const Report& report) noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { Running, Draining, Cancelling };
+
+  static void RunnerEntry(void* slot) noexcept;
+  void Runner(Slot& slot) noexcept;
+  enum class SliceEnd : std::uint8_t { NoWork, TimeIsUp, Overcommitted };
+  [[nodiscard]] SliceEnd WorkForASlice(Slot& slot) noexcept;
+  [[nodiscard]] bool LookForWork() noexcept;
+  [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
+  [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
+  [[nodiscard]] bool AnyWork() const noexcept;
+  void WakeRunner() noexcept;
+  void WakeRunnerIfNeeded() noexcept;
+  void Launch() noexcept;
+  [[nodiscard]] bool StartRunner(Slot& slot) noexcept;
+  [[nodiscard]] Slot* TakeSlot() noexcept;
+  void GiveSlot(Slot& slot) noexcept;
+  void LeaveRunner(Slot& slot) noexcept;
+  [[nodiscard]] bool Quiet(bool with_timers) const noexcept;
+  [[nodiscard]] bool MayJump() const noexcept;
+  void NoteQuiet() noexcept;
+
+  RuntimeOptions options_;
+  const ClockSource& clock_;
+  const std::size_t width_;
+  const std::size_t slot_limit_;
+  std::atomic<Phase> phase_{Phase::Running};
+
+  alignas(64) Permits permits_;
+  alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
+  alignas(64) std::atomic<std::uint64_t> outside_posted_{0};
+  std::atomic<std::uint64_t> outside_ran_{0};
+  alignas(64) std::atomic<std::int64_t> pending_{0};        // work that waits for a timer
+  std::atomic<std::int64_t> urgent_{0};                     // urgent work that has not left
+  std::atomic<std::int64_t> outside_blocked_{0};
+  std::atomic<std::size_t> blocked_{0};                     // waits inside tasks
+  std::atomic<std::uint32_t> quiet_watchers_{0};
+  std::atomic<std::uint32_t> quiet_epoch_{0};
+  std::atomic<std::uint32_t> runners_{0};
+
+  std::unique_ptr<std::atomic<Slot*>[]> slots_;
+  std::atomic<std::size_t> slot_count_{0};
+  Mutex slots_mutex_;
+  Slot* free_slots_ = nullptr;  // under slots_mutex_
+  std::vector<std::unique_ptr<Slot>> owned_slots_;
+
+  std::unique_ptr<TimerService> timers_;
+};
+
+}  // namespace orchestrate::inline v1::detail

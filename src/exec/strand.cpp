@@ -1,0 +1,88 @@
+#include <orchestrate/exec/strand.hpp>
+
+#include <atomic>
+
+#include <orchestrate/base/concurrent_queue.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
+
+namespace orchestrate::inline v1 {
+
+using detail::WorkNode;
+
+// Shared by the handle and, while there is work, by the one node that lies in the other executor.
+struct Strand::Core final : WorkNode {
+  explicit Core(Executor& other) : WorkNode{&kOps, nullptr}, base(other) {}
+
+  // The count says who schedules: whoever raises it from zero. Release pairs with the acquire in RunSome(): the
+  // item is in the queue.
+  void Push(WorkNode& node) noexcept {
+    queue.Push(node);
+    if (waiting.fetch_add(1, std::memory_order_acq_rel) == 0) {
+      refs.fetch_add(1, std::memory_order_relaxed);
+      detail::PostNode(base, *this);
+    }
+  }
+
+  void RunSome() noexcept {
+    constexpr std::size_t kInARow = 64;
+    std::size_t left = waiting.load(std::memory_order_acquire);
+    for (std::size_t done = 0; left != 0 && done < kInARow;) {
+      WorkNode* node = queue.TryPop();
+      if (node == nullptr) continue;  // counted, but the push of an older one has not returned yet
+      node->ops->run(*node);
+      ++done;
+      left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    }
+    if (left != 0) {
+      detail::PostNode(base, *this);
+    } else {
+      Drop();
+    }
+  }
+
+  // The other executor took no more: neither does this one.
+  void DropAll() noexcept {
+    for (std::size_t left = waiting.load(std::memory_order_acquire); left != 0;) {
+      WorkNode* node = queue.TryPop();
+      if (node == nullptr) continue;
+      node->ops->drop(*node);
+      left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    }
+    Drop();
+  }
+
+  void Drop() noexcept {
+    if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  static constexpr detail::WorkOps kOps{[](WorkNode& node) noexcept { static_cast<Core&>(node).RunSome(); },
+                                        [](WorkNode& node) noexcept { static_cast<Core&>(node).DropAll(); }};
+
+  Executor& base;
+  detail::ConcurrentQueue<WorkNode> queue{64};
+  std::atomic<std::size_t> waiting{0};
+  std::atomic<std::uint32_t> refs{1};
+};
+
+Strand::Strand(Executor& executor) : core_(new Core(executor)) {}
+
+Strand::~Strand() {
+  Detach();
+  core_->Drop();
+}
+
+void Strand::Post(Work work) noexcept { core_->Push(*work.Release()); }
+
+void Strand::PostUrgent(Work work) noexcept { core_->base.PostUrgent(std::move(work)); }
+
+Capabilities Strand::GetCapabilities() const noexcept { return {.parallel = false, .blocking = core_->base.GetCapabilities().blocking}; }
+
+TimerService& Strand::Timers() noexcept { return core_->base.Timers(); }
+
+bool Strand::IsRunning() const noexcept { return core_->base.IsRunning(); }
+
+void Strand::AddPending() noexcept { detail::ExecutorAccess::AddPending(core_->base); }
+
+void Strand::RemovePending() noexcept { detail::ExecutorAccess::RemovePending(core_->base); }
+
+}  // namespace orchestrate::inline v1

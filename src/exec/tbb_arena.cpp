@@ -1,0 +1,66 @@
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include "tbb_arena.h"
+
+// Nothing here may throw into the caller or into oneTBB, which aborts on an exception that leaves a task.
+
+extern "C" void* orchestrate_arena_create(void) {
+  try {
+    auto* arena = new tbb::task_arena(1, 0);
+    arena->initialize();
+    return arena;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+extern "C" void orchestrate_arena_destroy(void* arena) { delete static_cast<tbb::task_arena*>(arena); }
+
+extern "C" int orchestrate_arena_enqueue(void* arena, void (*run)(void*), void* argument) {
+  try {
+    static_cast<tbb::task_arena*>(arena)->enqueue([run, argument] { run(argument); });
+    return 1;
+  } catch (...) {
+    return 0;
+  }
+}
+
+namespace {
+
+constexpr size_t kMostThreads = 4096;
+
+tbb::global_control* control = nullptr;
+tbb::task_scheduler_handle* handle = nullptr;
+
+}  // namespace
+
+extern "C" int orchestrate_arena_set_limit(size_t threads) {
+  try {
+    if (threads == 0) {
+      delete control;
+      control = nullptr;
+      if (handle != nullptr) tbb::finalize(*handle, std::nothrow);
+      delete handle;
+      handle = nullptr;
+      return 1;
+    }
+    if (handle == nullptr) {
+      // oneTBB fixes the most threads it will ever have when its first arena appears.
+      const tbb::global_control most(tbb::global_control::max_allowed_parallelism, kMostThreads);
+      handle = new tbb::task_scheduler_handle(tbb::attach{});
+      tbb::task_arena(1, 0).initialize();
+    }
+    // The new one first: the limit in force is the smallest of all, and must not fall in between.
+    auto* next = new tbb::global_control(tbb::global_control::max_allowed_parallelism, threads);
+    delete control;
+    control = next;
+    return 1;
+  } catch (...) {
+    return 0;
+  }
+}
+
+extern "C" size_t orchestrate_arena_active_limit(void) {
+  return tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+}

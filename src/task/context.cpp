@@ -1,0 +1,235 @@
+#include <orchestrate/task/context.hpp>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/timer_service.hpp>
+#include <orchestrate/task/detail/context_links.hpp>
+#include <orchestrate/task/detail/scopes.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+
+namespace orchestrate::inline v1 {
+
+using detail::ContextAccess;
+using detail::ContextNode;
+using detail::ScopeNode;
+
+namespace detail {
+
+ChildScope::ChildScope(ContextNode& parent_node, std::uint32_t more_flags) noexcept
+    : ScopeNode(&parent_node, more_flags | (parent_node.scope->flags & (kObserved | kDeadline))) {
+  RefNode(parent_node);
+  seen_epoch.store(parent_node.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
+  executor.store(&ExecutorOf(parent_node), sync::memory_order_release);
+  deadline = parent_node.scope->deadline;
+}
+
+namespace {
+
+// Ends by its own timer, which is armed only once somebody wants to be told; until then readers look at the clock.
+struct DeadlineScope final : ChildScope, Timer {
+  DeadlineScope(ContextNode& parent_node, TimePoint own) noexcept : ChildScope(parent_node, kDeadline), due(own) {
+    deadline = std::min(deadline, own);
+    acquire = [](Timer& timer) noexcept { return TryRefNode(static_cast<DeadlineScope&>(timer)); };
+    fire = [](Timer& timer, TimerEvent event) noexcept {
+      auto& self = static_cast<DeadlineScope&>(timer);
+      if (event == TimerEvent::Expired) EndScope(self, Errc::DeadlineExceeded);
+      UnrefNode(self);
+    };
+  }
+  ~DeadlineScope() override {
+    if (timers != nullptr) timers->Cancel(*this);
+  }
+  void Activate() noexcept override {
+    timers = &ExecutorOf(*this).Timers();
+    timers->Schedule(*this, due);
+  }
+
+  TimePoint due;
+  TimerService* timers = nullptr;
+};
+
+struct ValueScope final : ChildScope {
+  ValueScope(ContextNode& parent_node, const void* value_key, std::shared_ptr<const void> shared) noexcept
+      : ChildScope(parent_node, 0), key(value_key), value(std::move(shared)) {}
+  [[nodiscard]] const void* ValueOf(const void* wanted) const noexcept override {
+    return wanted == key ? value.get() : nullptr;
+  }
+  const void* key;
+  std::shared_ptr<const void> value;
+};
+
+struct ShieldScope final : ChildScope {
+  explicit ShieldScope(ContextNode& parent_node) noexcept : ChildScope(parent_node, kShield) {
+    flags &= ~std::uint32_t{kDeadline};
+    deadline = TimePoint::max();
+  }
+};
+
+struct ExecutorScope final : ChildScope {
+  ExecutorScope(ContextNode& parent_node, Executor& own) noexcept : ChildScope(parent_node, 0) {
+    executor.store(&own, sync::memory_order_release);
+    flags = (flags & ~std::uint32_t{kObserved}) | (ObserverOf(own) != nullptr ? kObserved : 0U);
+  }
+};
+
+struct StopScope final : ChildScope {
+  struct End {
+    StopScope* self;
+    void operator()() const noexcept { EndScope(*self, Errc::Cancelled); }
+  };
+  StopScope(ContextNode& parent_node, std::stop_token token) : ChildScope(parent_node, 0), on_stop(std::move(token), End{this}) {}
+  std::stop_callback<End> on_stop;
+};
+
+}  // namespace
+
+// A call-back of OnDone: a link until the context ends, then a piece of work. Shared by the Registration and
+// whichever of the two it is.
+struct DoneCallback final : Link, WorkNode {
+  DoneCallback(ContextNode& owner, Function<void()> callback) : node(&owner), fn(std::move(callback)) {
+    ops = &kOps;
+    Link::next = nullptr;
+    fire = [](Link& link) noexcept -> Deferred* {
+      static_cast<DoneCallback&>(link).PostNow();
+      return nullptr;
+    };
+    RefNode(owner);
+  }
+  void PostNow() noexcept { ExecutorOf(*node).PostUrgent(Work(*this)); }
+  void Drop() noexcept {
+    if (refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
+    UnrefNode(*node);
+    delete this;
+  }
+  static void Run(WorkNode& work) noexcept {
+    auto& self = static_cast<DoneCallback&>(work);
+    try {
+      self.fn();
+    } catch (...) {
+      SendReport(&ExecutorOf(*self.node), {.what = "a call-back of Context::OnDone threw",
+                                           .task = {},
+                                           .error = Error::FromCurrentException()});
+    }
+    self.Drop();
+  }
+  static constexpr WorkOps kOps{Run, [](WorkNode& work) noexcept { static_cast<DoneCallback&>(work).Drop(); }};
+
+  sync::atomic<std::uint32_t> refs{2};
+  ContextNode* node;
+  Function<void()> fn;
+};
+
+namespace {
+
+// Passes a context's end on to a std::stop_source; one a node, made by the first StopToken().
+struct StopBridge final : StopLink, Deferred {
+  StopBridge() {
+    fire = [](Link& link) noexcept -> Deferred* {
+      auto& self = static_cast<StopBridge&>(link);
+      self.refs.fetch_add(1, sync::memory_order_relaxed);
+      return &self;
+    };
+    run = [](Deferred& deferred) noexcept {
+      auto& self = static_cast<StopBridge&>(deferred);
+      self.source.request_stop();
+      Drop(self);
+    };
+    drop = Drop;
+  }
+  static void Drop(StopLink& link) noexcept {
+    auto& self = static_cast<StopBridge&>(link);
+    if (self.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete &self;
+  }
+  sync::atomic<std::uint32_t> refs{1};
+  std::stop_source source;
+};
+
+template <class Scope, class... Args>
+Context Make(const Context& parent, Args&&... args) {
+  return ContextAccess::Take(*new Scope(ContextAccess::Node(parent), std::forward<Args>(args)...));
+}
+
+}  // namespace
+}  // namespace detail
+
+// ---- Registration ----
+
+bool Registration::Reset() noexcept {
+  auto* callback = std::exchange(callback_, nullptr);
+  if (callback == nullptr) return false;
+  const bool removed = detail::RemoveLink(*callback->node, *callback);
+  if (removed) callback->Drop();  // the share of the link
+  callback->Drop();
+  return removed;
+}
+
+// ---- Context ----
+
+Context::Context(const Context& other) noexcept : node_(other.node_) { detail::RefNode(*node_); }
+
+Context& Context::operator=(const Context& other) noexcept {
+  detail::RefNode(*other.node_);
+  detail::UnrefNode(*std::exchange(node_, other.node_));
+  return *this;
+}
+
+Context::~Context() { detail::UnrefNode(*node_); }
+
+Context Context::Background() { return ContextAccess::Share(detail::DefaultRoot()); }
+
+Context Executor::Background() { return ContextAccess::Share(detail::RootOf(*this)); }
+
+Context Runtime::Background() { return GetExecutor().Background(); }
+
+Context Context::WithCancel() const { return detail::Make<detail::ChildScope>(*this); }
+
+Context Context::WithDeadline(TimePoint deadline) const { return detail::Make<detail::DeadlineScope>(*this, deadline); }
+
+Context Context::WithStopToken(std::stop_token token) const {
+  return detail::Make<detail::StopScope>(*this, std::move(token));
+}
+
+Context Context::WithExecutor(Executor& executor) const { return detail::Make<detail::ExecutorScope>(*this, executor); }
+
+Context Context::Shield() const { return detail::Make<detail::ShieldScope>(*this); }
+
+Context Context::WithSharedValue(const void* key, std::shared_ptr<const void> value) const {
+  return detail::Make<detail::ValueScope>(*this, key, std::move(value));
+}
+
+const void* Context::SharedValue(const void* key) const noexcept {
+  for (const ScopeNode* at = node_->scope; at != nullptr; at = at->parent != nullptr ? at->parent->scope : nullptr) {
+    if (const void* value = at->ValueOf(key)) return value;
+  }
+  return nullptr;
+}
+
+bool Context::Cancel(Error cause) const noexcept {
+  if (!cause) cause = Errc::Cancelled;
+  if ((node_->flags & ContextNode::kRoot) != 0) return false;
+  if ((node_->flags & ContextNode::kTask) != 0) return detail::CancelTask(static_cast<detail::TaskCore&>(*node_), cause);
+  return detail::EndScope(*node_, std::move(cause));
+}
+
+std::optional<TimePoint> Context::Deadline() const noexcept {
+  if (node_->scope->deadline == TimePoint::max()) return std::nullopt;
+  return node_->scope->deadline;
+}
+
+Registration Context::OnDone(Function<void()> fn) const {
+  if (!fn) Error(Errc::InvalidArgument, "Context::OnDone: the function is empty").Rethrow();
+  auto callback = std::make_unique<detail::DoneCallback>(*node_, std::move(fn));
+  if (!detail::AddLink(*node_, *callback)) callback->PostNow();
+  return Registration(callback.release());
+}
+
+std::stop_token Context::StopToken() const {
+  auto made = std::make_unique<detail::StopBridge>();
+  auto& bridge = static_cast<detail::StopBridge&>(detail::ShareStopLink(*node_, *made));
+  if (&bridge == made.get()) {
+    made.release();
+    if (!detail::AddLink(*node_, bridge)) bridge.source.request_stop();
+  }
+  return bridge.source.get_token();
+}
+
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,192 @@
+#include <orchestrate/task/detail/context_node.hpp>
+
+#include <mutex>
+#include <new>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/context_links.hpp>
+#include <orchestrate/task/detail/root_node.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+constinit sync::atomic<std::uint32_t> g_end_epoch{1};
+
+// ---- references ----
+
+void RefNode(ContextNode& node) noexcept {
+  if ((node.flags & ContextNode::kRoot) != 0) return RefRoot(static_cast<RootNode&>(node), 1);
+  node.refs.fetch_add(1, sync::memory_order_relaxed);
+}
+
+void UnrefNode(ContextNode& node) noexcept {
+  if ((node.flags & ContextNode::kTask) != 0) return Unref(static_cast<TaskCore&>(node));
+  if ((node.flags & ContextNode::kRoot) != 0) return UnrefRoot(static_cast<RootNode&>(node), 1);
+  // Each scope gives up its parent, so a chain of them ends here in a loop rather than in a recursion.
+  for (ContextNode* at = &node; at != nullptr;) {
+    if ((at->flags & (ContextNode::kTask | ContextNode::kRoot)) != 0) return UnrefNode(*at);
+    // Release pairs with the acquire of the last owner, which destroys the node.
+    if (at->refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
+    DestroyLinks(*at);
+    ContextNode* parent = std::exchange(at->parent, nullptr);
+    delete static_cast<ScopeNode*>(at);
+    at = parent;
+  }
+}
+
+bool TryRefNode(ContextNode& node) noexcept {
+  auto refs = node.refs.load(sync::memory_order_relaxed);
+  while (refs != 0) {
+    if (node.refs.compare_exchange_weak(refs, refs + 1, sync::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+// ---- polling ----
+
+Error SlowEndOf(ContextNode& node) noexcept {
+  const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
+  if (epoch != node.seen_epoch.load(sync::memory_order_relaxed) ||
+      (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) != 0) {
+    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+      // Acquire pairs with the release that set the flag: the cause is visible.
+      if ((at->state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0) return at->error.Get();
+      if ((at->flags & ContextNode::kShield) != 0) break;
+    }
+    node.seen_epoch.store(epoch, sync::memory_order_relaxed);
+  }
+  ScopeNode& scope = *node.scope;
+  if (scope.deadline != TimePoint::max() && ExecutorOf(scope).Now() >= scope.deadline) {
+    EndScope(scope, Errc::DeadlineExceeded);
+    return scope.error.Get();
+  }
+  return {};
+}
+
+// ---- ending ----
+
+bool EndScope(ContextNode& node, Error cause) noexcept {
+  if (!node.error.TrySet(std::move(cause))) return false;
+  // Release pairs with the acquire in SlowEndOf(): the cause is visible with the flag.
+  node.state.fetch_or(ContextNode::kEnded, sync::memory_order_release);
+  PublishEnd(node);
+  return true;
+}
+
+void PublishEnd(ContextNode& node) noexcept {
+  // Sequentially consistent: pairs with the lock of a list in AddLink(), which looks at the flags after adding.
+  g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
+  Deferred* todo = nullptr;
+  const auto fire_all = [&todo](ContextLinks& links) {
+    const std::lock_guard lock(links.mutex);
+    while (Link* link = links.first) {
+      links.Unlink(*link);
+      if (Deferred* more = link->fire(*link)) {
+        more->after = todo;
+        todo = more;
+      }
+    }
+  };
+  if (auto* links = node.links.load(sync::memory_order_acquire)) fire_all(*links);
+  while (Deferred* next = todo) {
+    todo = next->after;
+    if (next->run != nullptr) {
+      next->run(*next);
+    } else {
+      // A child's list: its owner was given a reference when its link fired.
+      auto& links = static_cast<ContextLinks&>(*next);
+      fire_all(links);
+      UnrefNode(*links.owner);
+    }
+  }
+}
+
+// ---- links ----
+
+namespace {
+
+Deferred* FireChild(Link& link) noexcept {
+  ContextLinks& child = *static_cast<ContextLinks::UpLink&>(link).child;
+  return TryRefNode(*child.owner) ? &child : nullptr;
+}
+
+ContextLinks& LinksOf(ContextNode& node) {
+  auto* links = node.links.load(sync::memory_order_acquire);
+  if (links != nullptr) return *links;
+  auto* made = new ContextLinks(node);
+  if (node.links.compare_exchange_strong(links, made, sync::memory_order_acq_rel)) return *made;
+  delete made;
+  return *links;
+}
+
+void Append(ContextLinks& links, Link& link) noexcept {
+  const std::lock_guard lock(links.mutex);
+  link.prev = links.last;
+  link.next = nullptr;
+  (links.last != nullptr ? links.last->next : links.first) = &link;
+  links.last = &link;
+  link.in = &links;
+}
+
+// Ties `node` and its ancestors together, from the top down to it.
+ContextLinks& Activated(ContextNode& node) {
+  for (;;) {
+    // The highest ancestor that is not tied yet; each round ties one more, so the depth costs no stack.
+    ContextLinks* lowest = nullptr;
+    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+      ContextLinks& links = LinksOf(*at);
+      {
+        const std::lock_guard lock(links.activation);
+        if (links.activated) break;
+      }
+      lowest = &links;
+      if ((at->flags & ContextNode::kShield) != 0) break;
+    }
+    if (lowest == nullptr) return LinksOf(node);
+    ContextNode& owner = *lowest->owner;
+    const std::lock_guard lock(lowest->activation);
+    if (lowest->activated) continue;
+    if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
+      lowest->up.child = lowest;
+      lowest->up.fire = FireChild;
+      Append(LinksOf(*owner.parent), lowest->up);
+    }
+    if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
+    lowest->activated = true;
+  }
+}
+
+}  // namespace
+
+bool AddLink(ContextNode& node, Link& link) {
+  if (EndOf(node)) return false;
+  Append(Activated(node), link);
+  // The node may have ended between the look and the entry; then either its end found the link, or we do.
+  if (EndOf(node) && RemoveLink(node, link)) return false;
+  return true;
+}
+
+bool RemoveLink(ContextNode& node, Link& link) noexcept {
+  auto* links = node.links.load(sync::memory_order_acquire);
+  if (links == nullptr) return false;
+  const std::lock_guard lock(links->mutex);
+  if (link.in != links) return false;
+  links->Unlink(link);
+  return true;
+}
+
+void DestroyLinks(ContextNode& node) noexcept {
+  auto* links = node.links.load(sync::memory_order_acquire);
+  if (links == nullptr) return;
+  if (node.parent != nullptr) RemoveLink(*node.parent, links->up);
+  if (StopLink* stop = links->stop.load(sync::memory_order_acquire)) stop->drop(*stop);
+  delete links;
+}
+
+StopLink& ShareStopLink(ContextNode& node, StopLink& mine) {
+  StopLink* found = nullptr;
+  auto& place = LinksOf(node).stop;
+  return place.compare_exchange_strong(found, &mine, sync::memory_order_acq_rel) ? mine : *found;
+}
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,111 @@
+#include <orchestrate/task/detail/root_node.hpp>
+
+#include <mutex>
+
+#include <orchestrate/base/mutex.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/context.hpp>
+#include <orchestrate/task/detail/context_links.hpp>
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+// Takes the place of an executor that has ended: refuses everything.
+class EndedExecutor final : public Executor {
+ public:
+  void Post(Work work) noexcept override { const Work refused = std::move(work); }
+  [[nodiscard]] bool IsRunning() const noexcept override { return false; }
+};
+
+EndedExecutor& Ended() noexcept {
+  // Never destroyed: contexts in statics may outlive every other static.
+  alignas(EndedExecutor) static unsigned char storage[sizeof(EndedExecutor)];
+  static auto* const executor = ::new (static_cast<void*>(storage)) EndedExecutor;
+  return *executor;
+}
+
+void DropRoot(RootNode& root, std::uint32_t count) noexcept {
+  // Release pairs with the acquire of the last owner, which destroys the node.
+  if (root.refs.fetch_sub(count, sync::memory_order_acq_rel) != count) return;
+  DestroyLinks(root);
+  delete &root;
+}
+
+// A thread's stock of references to one root. Handed back when another root comes or the thread ends.
+struct RootStock {
+  RootNode* root = nullptr;
+  std::uint32_t count = 0;
+};
+constexpr std::uint32_t kStock = 512;
+
+constinit thread_local RootStock t_stock;
+constinit thread_local bool t_stock_closed = false;
+
+void Restock(RootNode* root, std::uint32_t count) noexcept {
+  const RootStock old = std::exchange(t_stock, RootStock{root, count});
+  if (old.root != nullptr && old.count != 0) DropRoot(*old.root, old.count);
+}
+
+struct StockGuard {
+  ~StockGuard() {
+    t_stock_closed = true;
+    Restock(nullptr, 0);
+  }
+};
+
+void OpenStock() noexcept { static thread_local const StockGuard guard; }
+
+}  // namespace
+
+void RefRoot(RootNode& root, std::uint32_t count) noexcept {
+  if (t_stock.root == &root && t_stock.count > count) {
+    t_stock.count -= count;
+    return;
+  }
+  if (t_stock_closed) {
+    root.refs.fetch_add(count, sync::memory_order_relaxed);
+    return;
+  }
+  OpenStock();
+  root.refs.fetch_add(kStock + count, sync::memory_order_relaxed);
+  Restock(&root, kStock + (t_stock.root == &root ? std::exchange(t_stock.count, 0) : 0));
+}
+
+void UnrefRoot(RootNode& root, std::uint32_t count) noexcept {
+  if (t_stock.root != &root) return DropRoot(root, count);
+  t_stock.count += count;
+  if (t_stock.count > 2 * kStock) {
+    t_stock.count -= kStock;
+    DropRoot(root, kStock);
+  }
+}
+
+RootNode::RootNode(Executor& owner) noexcept : ScopeNode(nullptr, kRoot) {
+  executor.store(&owner, sync::memory_order_release);
+  if (ObserverOf(owner) != nullptr) flags |= kObserved;
+}
+
+void RootNode::CancelAll() noexcept { EndScope(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown)); }
+
+void RootNode::ExecutorEnded() noexcept {
+  executor.store(&Ended(), sync::memory_order_release);
+  DropRoot(*this, 1);
+}
+
+ScopeNode& RootOf(Executor& executor) {
+  auto& slot = ExecutorAccess::AttachmentOf(executor);
+  // Acquire pairs with the release of the exchange below: the root is complete.
+  Attachment* found = slot.load(sync::memory_order_acquire);
+  if (found == nullptr) {
+    auto* made = new RootNode(executor);
+    if (slot.compare_exchange_strong(found, made, sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      return *made;
+    }
+    delete made;
+  }
+  return static_cast<RootNode&>(*found);
+}
+
+ScopeNode& DefaultRoot() { return RootOf(Runtime::Default().GetExecutor()); }
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,148 @@
+#include <csignal>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <orchestrate/base/mutex.hpp>
+#include <orchestrate/base/sync.hpp>
+#include <orchestrate/task/context.hpp>
+#include <orchestrate/task/detail/scopes.hpp>
+
+namespace orchestrate::inline v1 {
+namespace detail {
+namespace {
+
+constexpr int kSignals = 65;
+constinit sync::atomic<std::uint32_t> arrived{0};  // counts handler calls; what the watcher sleeps on
+std::array<std::atomic<std::uint32_t>, kSignals> pending{};
+
+// A signal handler may do no more than this.
+extern "C" void OnSignal(int number) {
+  pending[static_cast<std::size_t>(number)].fetch_add(1, std::memory_order_seq_cst);
+  arrived.fetch_add(1, sync::memory_order_seq_cst);
+  sync::FutexWake(arrived, 1);
+}
+
+struct SignalScope final : ChildScope {
+  SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted);
+  ~SignalScope() override;
+  std::uint64_t mask = 0;
+  SignalScope* next = nullptr;
+};
+
+constexpr std::uint64_t Bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
+
+// Which scopes wait for which signals, and the handlers that were there before.
+class SignalTable {
+ public:
+  static SignalTable& Get() {
+    static auto* const table = new SignalTable;  // a handler may run after main
+    return *table;
+  }
+
+  void Add(SignalScope& scope) {
+    const std::lock_guard lock(mutex_);
+    for (int number = 1; number < kSignals; ++number) {
+      if ((scope.mask & Bit(number)) != 0) Install(number);
+    }
+    scope.next = scopes_;
+    scopes_ = &scope;
+    if (!watching_) {
+      std::thread([this] { Watch(); }).detach();
+      watching_ = true;
+    }
+  }
+
+  void Remove(SignalScope& scope) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (SignalScope** at = &scopes_; *at != nullptr; at = &(*at)->next) {
+      if (*at != &scope) continue;
+      *at = scope.next;
+      break;
+    }
+    RestoreUnused();
+  }
+
+ private:
+  void Install(int number) {
+    if ((installed_ & Bit(number)) != 0) return;
+    struct sigaction action {};
+    action.sa_handler = OnSignal;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, &before_[static_cast<std::size_t>(number)]);
+    installed_ |= Bit(number);
+  }
+
+  void RestoreUnused() noexcept {
+    std::uint64_t used = 0;
+    for (const SignalScope* scope = scopes_; scope != nullptr; scope = scope->next) used |= scope->mask;
+    for (int number = 1; number < kSignals; ++number) {
+      if ((installed_ & ~used & Bit(number)) == 0) continue;
+      sigaction(number, &before_[static_cast<std::size_t>(number)], nullptr);
+      installed_ &= ~Bit(number);
+    }
+  }
+
+  void Watch() noexcept {
+    for (;;) {
+      const auto seen = arrived.load(sync::memory_order_seq_cst);
+      for (int number = 1; number < kSignals; ++number) {
+        if (pending[static_cast<std::size_t>(number)].exchange(0, std::memory_order_seq_cst) != 0) Deliver(number);
+      }
+      sync::FutexWait(arrived, seen);
+    }
+  }
+
+  // Ends every scope that waits for the signal; a second one has its old effect.
+  void Deliver(int number) noexcept {
+    for (;;) {
+      SignalScope* found = nullptr;
+      {
+        const std::lock_guard lock(mutex_);
+        for (SignalScope* scope = scopes_; scope != nullptr && found == nullptr; scope = scope->next) {
+          if ((scope->mask & Bit(number)) != 0 && TryRefNode(*scope)) {
+            scope->mask = 0;
+            found = scope;
+          }
+        }
+        if (found == nullptr) return RestoreUnused();
+      }
+      EndScope(*found, Error(Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"));
+      UnrefNode(*found);
+    }
+  }
+
+  Mutex mutex_;
+  SignalScope* scopes_ = nullptr;
+  std::uint64_t installed_ = 0;
+  std::array<struct sigaction, kSignals> before_{};
+  bool watching_ = false;
+};
+
+SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) : ChildScope(parent_node, 0) {
+  for (const int number : wanted) mask |= Bit(number);
+  SignalTable::Get().Add(*this);
+}
+
+SignalScope::~SignalScope() { SignalTable::Get().Remove(*this); }
+
+}  // namespace
+}  // namespace detail
+
+Context Context::WithSignal(std::initializer_list<int> signals) const {
+  if (signals.size() == 0) Error(Errc::InvalidArgument, "Context::WithSignal: no signal was named").Rethrow();
+  for (const int number : signals) {
+    if (number < 1 || number >= detail::kSignals || number == SIGKILL || number == SIGSTOP) {
+      Error(Errc::InvalidArgument,
+            "Context::WithSignal: signal " + std::to_string(number) + " cannot be caught, must be 1 to 64 and neither SIGKILL nor SIGSTOP")
+          .Rethrow();
+    }
+  }
+  return detail::ContextAccess::Take(*new detail::SignalScope(*node_, signals));
+}
+
+}  // namespace orchestrate::inline v1

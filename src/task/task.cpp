@@ -1,0 +1,88 @@
+#include <orchestrate/task/task.hpp>
+
+#include <string>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/frame.hpp>
+#include <orchestrate/time/ticks.hpp>
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+Error EmptyHandle(const char* function) noexcept {
+  return {Errc::InvalidArgument, std::string(function) + ": the task handle is empty"};
+}
+
+}  // namespace
+
+Error EmptyFunction(const char* verb) noexcept {
+  return {Errc::InvalidArgument, std::string(verb) + ": the function is empty"};
+}
+
+void TaskHandle::RunIn(const Where& where) const {
+  if (core_ == nullptr) EmptyHandle("Task::Run").Rethrow();
+  if (core_->PhaseNow() != kCreated) return;
+  if (!where.Name().empty() && NameOf(*core_).empty()) SetName(*core_, where.Name());
+  WhereAccess::WithParent(where, [this](ContextNode& parent) { Start(*core_, parent); });
+}
+
+Error TaskHandle::Settle() const noexcept {
+  if (core_ == nullptr) return EmptyHandle("Task");
+  if (Error failure = Await(*core_)) return failure;
+  return ReadError(*core_);
+}
+
+Error TaskHandle::Wait() const noexcept { return Settle(); }
+
+bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
+  if (core_ == nullptr) return false;
+  Error failure;
+  return AwaitUntil(*core_, deadline, failure);
+}
+
+TimePoint TaskHandle::ClockNow() const noexcept {
+  if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr) return ExecutorOf(*core_).Now();
+  if (const TaskCore* current = CurrentTask()) return ExecutorOf(*current).Now();
+  return Clock::now();
+}
+
+bool TaskHandle::Cancel(const Error& cause) const noexcept { return core_ != nullptr && CancelTask(*core_, cause); }
+
+TaskState TaskHandle::State() const noexcept { return core_ != nullptr ? StateOf(*core_) : TaskState::Created; }
+
+std::chrono::nanoseconds TaskHandle::Duration() const noexcept {
+  return core_ != nullptr ? DurationOf(*core_) : std::chrono::nanoseconds{};
+}
+
+std::uint64_t TaskHandle::Id() const noexcept { return core_ != nullptr ? IdOf(*core_) : 0; }
+
+std::string_view TaskHandle::Name() const noexcept { return core_ != nullptr ? NameOf(*core_) : std::string_view(); }
+
+// ---- between task and executor ----
+
+bool PostTask(Executor& executor, TaskCore& core) noexcept {
+  if (!executor.IsRunning()) return false;
+  PostNode(executor, core);
+  return true;
+}
+
+void NoteSpawned(TaskCore& core, Executor& executor) noexcept {
+  Observer* observer = ObserverOf(executor);
+  if (observer == nullptr) return;
+  core.ticks.store(ReadTicks(), sync::memory_order_relaxed);
+  observer->TaskSpawned(IdOf(core), NameOf(core));
+}
+
+void NoteStarted(TaskCore& core) noexcept {
+  Observer* observer = ObserverOf(ExecutorOf(core));
+  if (observer == nullptr) return;
+  const auto queued = core.ticks.load(sync::memory_order_relaxed);
+  observer->TaskStarted(IdOf(core), queued != 0 ? TicksToDuration(ReadTicks() - queued) : std::chrono::nanoseconds{});
+}
+
+void NoteEnded(TaskCore& core) noexcept {
+  Observer* observer = ObserverOf(ExecutorOf(core));
+  if (observer != nullptr) observer->TaskEnded(IdOf(core), DurationOf(core));
+}
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,223 @@
+#include <orchestrate/task/detail/task_core.hpp>
+
+#include <bit>
+#include <new>
+#include <string>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/task/detail/frame.hpp>
+#include <orchestrate/time/ticks.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// ---- identity ----
+
+namespace {
+
+struct SiteInfo {
+  std::source_location location;
+  std::string name;
+};
+
+static_assert(sizeof(std::source_location) == sizeof(std::uintptr_t));
+
+SiteInfo* InfoOf(std::uintptr_t site) noexcept {
+  return (site & 1) != 0 ? reinterpret_cast<SiteInfo*>(site & ~std::uintptr_t{1}) : nullptr;  // NOLINT
+}
+
+}  // namespace
+
+TaskCore::TaskCore(const TaskOps& task_ops, std::source_location location, std::uint32_t first_refs) noexcept
+    : WorkNode{&task_ops, nullptr},
+      ContextNode(nullptr, nullptr, kTask, first_refs),
+      site(std::bit_cast<std::uintptr_t>(location)) {}
+
+void SetName(TaskCore& core, std::string_view name) {
+  if (name.empty()) return;
+  auto* info = new SiteInfo{SiteOf(core), std::string(name)};
+  core.site = reinterpret_cast<std::uintptr_t>(info) | 1;  // NOLINT
+}
+
+std::string_view NameOf(const TaskCore& core) noexcept {
+  const auto* info = InfoOf(core.site);
+  return info != nullptr ? std::string_view(info->name) : std::string_view();
+}
+
+std::source_location SiteOf(const TaskCore& core) noexcept {
+  if (const auto* info = InfoOf(core.site)) return info->location;
+  return std::bit_cast<std::source_location>(core.site);
+}
+
+std::uint64_t IdOf(TaskCore& core) noexcept {
+  static sync::atomic<std::uint64_t> next{1};
+  auto id = core.id.load(sync::memory_order_relaxed);
+  if (id != 0) return id;
+  const auto fresh = next.fetch_add(1, sync::memory_order_relaxed);
+  return core.id.compare_exchange_strong(id, fresh, sync::memory_order_relaxed) ? fresh : id;
+}
+
+// ---- the end of a block ----
+
+namespace {
+
+void ReportUnread(TaskCore& core) noexcept {
+  const auto location = SiteOf(core);
+  SendReport(core.scope != nullptr ? &ExecutorOf(core) : nullptr,
+             {.what = "a task failed and nobody read its error",
+              .task = NameOf(core),
+              .file = location.file_name(),
+              .line = location.line(),
+              .error = core.error.Get()});
+}
+
+void DestroyCore(TaskCore& core) noexcept {
+  const auto state = core.state.load(sync::memory_order_acquire);
+  if ((state & ContextNode::kPhaseMask) == kFailed && (state & ContextNode::kRead) == 0) ReportUnread(core);
+  DestroyLinks(core);
+  ContextNode* parent = core.parent;
+  delete InfoOf(core.site);
+  core.Ops().release(core);
+  if (parent != nullptr) UnrefNode(*parent);
+}
+
+// A destructor may drop the last reference to the next task of a long chain: they are destroyed one after the
+// other by the outermost call, not inside each other.
+struct Graveyard {
+  TaskCore* first = nullptr;
+};
+constinit thread_local Graveyard* t_graveyard = nullptr;
+
+void Bury(TaskCore& core) noexcept {
+  if (t_graveyard != nullptr) {
+    core.next = t_graveyard->first;
+    t_graveyard->first = &core;
+    return;
+  }
+  Graveyard graveyard;
+  t_graveyard = &graveyard;
+  DestroyCore(core);
+  while (graveyard.first != nullptr) {
+    auto* next = graveyard.first;
+    graveyard.first = static_cast<TaskCore*>(next->next);
+    DestroyCore(*next);
+  }
+  t_graveyard = nullptr;
+}
+
+}  // namespace
+
+void UnrefOnly(TaskCore& core) noexcept {
+  // A linked core can be revived by its parent's end (TryRefNode) until its count is zero.
+  if (core.links.load(sync::memory_order_acquire) != nullptr &&
+      core.refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) {
+    return;
+  }
+  UnrefLast(core);
+}
+
+void UnrefLast(TaskCore& core) noexcept {
+  if (core.PhaseNow() == kCreated) {
+    // Nobody will run it: whatever was attached to it ends too, and may look at it meanwhile.
+    core.refs.store(1, sync::memory_order_relaxed);
+    CancelTask(core, Errc::Cancelled);
+    if (core.refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
+  }
+  Bury(core);
+}
+
+void UnrefCreated(TaskCore& core) noexcept {
+  // Under the lock of the list, so that a waiter which is told that its handle is the last one cannot free the
+  // core before this call has let go of it.
+  std::uint32_t before = 0;
+  const bool open = core.waiters.WithLock([&core, &before](Waiter*& first) {
+    before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
+    if (before != 2) return;
+    for (Waiter* at = first; at != nullptr; at = at->next) at->notify(*at, core, Notice::Lonely);
+  });
+  if (!open) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
+  if (before == 1) UnrefLast(core);
+}
+
+// ---- starting ----
+
+void Adopt(TaskCore& core, ContextNode& parent) noexcept {
+  RefNode(parent);
+  core.parent = &parent;
+  core.scope = parent.scope;
+  core.flags |= parent.scope->flags & ContextNode::kObserved;
+  core.seen_epoch.store(parent.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
+}
+
+void Submit(TaskCore& core) noexcept {
+  Executor& executor = ExecutorOf(core);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
+  core.state.store(kQueued, sync::memory_order_release);
+  if (!PostTask(executor, core)) DropQueued(core);
+}
+
+bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != from) return false;
+  } while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
+                                             sync::memory_order_acquire, sync::memory_order_relaxed));
+  Adopt(core, parent);
+  // Release pairs with the acquire of whoever runs or cancels the task: parent and scope are set.
+  core.state.fetch_xor(kAdopting ^ to, sync::memory_order_release);
+  return true;
+}
+
+void Start(TaskCore& core, ContextNode& parent) noexcept {
+  Ref(core);  // the queue's
+  if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
+  Executor& executor = ExecutorOf(core);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
+  if (!PostTask(executor, core)) DropQueued(core);
+}
+
+void RunQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  TryRun(core, kQueued);
+  Unref(core);
+}
+
+void DropQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  EndUnrun(core, kQueued, Errc::ShutDown, kFailed);
+  Unref(core);
+}
+
+void PostSuccessor(TaskCore& core) noexcept {
+  TaskCore* next = std::exchange(core.successor, nullptr);
+  PostNext(ExecutorOf(*next), *next);
+}
+
+bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != from) return false;
+    // Acquire pairs with the release of Submit() or TryAdopt(): callable, parent and scope are set.
+  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kRunning), sync::memory_order_acquire,
+                                             sync::memory_order_relaxed));
+  BodyResult result;
+  if (Error ended = EndOf(core)) {
+    core.ticks.store(0, sync::memory_order_relaxed);
+    result = {.end = BodyEnd::Failure, .error = std::move(ended)};
+    FinishUncalled(core, result);
+    return true;
+  }
+  if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
+  const FrameScope frame(core);
+  const auto begin = ReadTicks();
+  core.ticks.store(begin, sync::memory_order_relaxed);
+  core.Ops().invoke(core, result);
+  if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
+  core.ticks.store(ReadTicks() - begin, sync::memory_order_relaxed);
+  FinishBody(core, result);
+  return true;
+}
+
+}  // namespace orchestrate::inline v1::detail

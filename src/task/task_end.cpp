@@ -1,0 +1,264 @@
+#include <orchestrate/task/detail/task_core.hpp>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/task/detail/frame.hpp>
+#include <orchestrate/time/ticks.hpp>
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+// The last transition, by the one thread that owns it; flags that others set meanwhile stay.
+void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  // Release pairs with the acquire in PhaseNow(): who sees a terminal phase sees value, error and duration.
+  while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | phase,
+                                           sync::memory_order_acq_rel, sync::memory_order_relaxed)) {
+  }
+}
+
+// Running → Completed, unless Cancel() was faster.
+bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kEnded) != 0) return false;
+  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kCompleted), sync::memory_order_acq_rel,
+                                             sync::memory_order_relaxed));
+  return true;
+}
+
+// What ended the context, with the body's own error as its cause.
+Error EndWithOwn(Error ended, const Error& own) noexcept {
+  if (!own || own == ended) return ended;
+  return ended.WithCause(own);
+}
+
+void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
+  bool cancelled = (core.state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0;
+  if (!cancelled && core.scope != nullptr) {
+    if (Error ended = EndOf(core)) {
+      core.error.TrySet(EndWithOwn(std::move(ended), result.error));
+      cancelled = true;
+    }
+  }
+  if (!cancelled && result.end == BodyEnd::Failure) cancelled = !core.error.TrySet(std::move(result.error));
+  core.Ops().destroy(core, kCallable);
+  if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from)) cancelled = true;
+  if (cancelled) {
+    if (result.end == BodyEnd::Value) core.Ops().destroy(core, kValue);
+    SetTerminal(core, kCancelled);
+  } else if (result.end == BodyEnd::Failure) {
+    SetTerminal(core, kFailed);
+  }
+  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
+  NotifyWaiters(core);
+}
+
+}  // namespace
+
+void FinishBody(TaskCore& core, BodyResult& result) noexcept { Finish(core, result, kRunning); }
+
+void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
+  core.error.TrySet(std::move(result.error));
+  core.Ops().destroy(core, kCallable);
+  SetTerminal(core, kCancelled);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
+  NotifyWaiters(core);
+}
+
+namespace {
+
+// Any phase before Running → terminal, without telling anybody yet.
+bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept {
+  auto state = core.state.load(sync::memory_order_acquire);
+  do {
+    if ((state & ContextNode::kPhaseMask) != from) return false;
+  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ to)) | ContextNode::kEnded,
+                                             sync::memory_order_acq_rel, sync::memory_order_acquire));
+  core.Ops().destroy(core, kCallable);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
+  return true;
+}
+
+}  // namespace
+
+bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error, std::uint32_t to) noexcept {
+  if (core.PhaseNow() != from || !core.error.TrySet(error)) return false;
+  if (!TryEndUnrun(core, from, to)) return false;
+  NotifyWaiters(core);
+  return true;
+}
+
+bool CancelTask(TaskCore& core, const Error& cause) noexcept {
+  const auto is_open = [](std::uint32_t state) { return (state & ContextNode::kPhaseMask) < kCompleted; };
+  auto state = core.state.load(sync::memory_order_acquire);
+  if (!is_open(state) || !core.error.TrySet(cause ? cause : Error(Errc::Cancelled))) return false;
+  // This call has won the error; it loses only to a body that leaves with a value at this moment.
+  for (;;) {
+    const auto phase = state & ContextNode::kPhaseMask;
+    if (phase == kCancelled) return true;  // the body left and found the error set
+    if (!is_open(state)) return false;
+    const bool no_body = (state & ContextNode::kNoBody) != 0;
+    if (phase == kAdopting) {
+      if (no_body) return false;  // a promise is being set
+      sync::Relax();
+      state = core.state.load(sync::memory_order_acquire);
+    } else if (phase < kRunning) {
+      if (TryEndUnrun(core, phase, kCancelled)) return NotifyWaiters(core), true;
+      state = core.state.load(sync::memory_order_acquire);
+    } else if (core.state.compare_exchange_weak(
+                   state, no_body ? ((state ^ (kRunning ^ kCancelled)) | ContextNode::kEnded) : (state | ContextNode::kEnded),
+                   sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      PublishEnd(core);
+      if (no_body) NotifyWaiters(core);
+      return true;
+    }
+  }
+}
+
+// ---- tasks without a body ----
+
+bool BeginSet(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != kRunning) return false;
+  } while (!core.state.compare_exchange_weak(state, state ^ (kRunning ^ kAdopting), sync::memory_order_acquire,
+                                             sync::memory_order_relaxed));
+  return true;
+}
+
+void EndSet(TaskCore& core, BodyResult& result) noexcept {
+  StampEnd(core);
+  Finish(core, result, kAdopting);
+}
+
+void StampEnd(TaskCore& core) noexcept {
+  const auto begin = core.ticks.load(sync::memory_order_relaxed);
+  if (begin != 0) core.ticks.store(ReadTicks() - begin, sync::memory_order_relaxed);
+}
+
+bool LeaveBody(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kEnded) != 0) return false;
+  } while (!core.state.compare_exchange_weak(state, state | ContextNode::kNoBody, sync::memory_order_acq_rel,
+                                             sync::memory_order_relaxed));
+  return true;
+}
+
+// ---- telling ----
+
+namespace {
+
+// The work of telling, done by the outermost call of this thread: a chain of continuations that ends with one
+// error is walked in a loop.
+struct Telling {
+  AfterNode* ended = nullptr;  // continuations that ended unrun and have waiters of their own to tell
+};
+
+void TellAll(TaskCore& core) noexcept {
+  TaskCore* first = nullptr;
+  TaskCore* last = nullptr;
+  for (Waiter* at = WaiterList<TaskCore>::Reverse(core.waiters.Close()); at != nullptr;) {
+    Waiter& waiter = *at;
+    at = at->next;
+    TaskCore* next = waiter.notify(waiter, core, Notice::Ended);
+    if (next == nullptr) continue;
+    const auto* runtime = ExecutorAccess::RuntimeOf(ExecutorOf(*next));
+    if (runtime == nullptr || runtime != t_thread.runtime || t_thread.slot == nullptr) {
+      PostNode(ExecutorOf(*next), *next);
+    } else if (last == nullptr) {
+      first = last = next;
+    } else {
+      last->successor = next;  // posted when `last` begins, so that they start in the order of registration
+      last = next;
+    }
+  }
+  if (first != nullptr) PostNext(ExecutorOf(*first), *first);
+}
+
+}  // namespace
+
+void NotifyWaiters(TaskCore& core) noexcept {
+  if (t_thread.draining != nullptr) return TellAll(core);
+  Telling telling;
+  t_thread.draining = &telling;
+  TellAll(core);
+  while (telling.ended != nullptr) {
+    TaskCore& next = *telling.ended->successor;
+    telling.ended = static_cast<AfterNode*>(telling.ended->next);
+    TellAll(next);
+    Unref(next);
+  }
+  t_thread.draining = nullptr;
+}
+
+// ---- continuations ----
+
+namespace {
+
+// The predecessor has ended: the continuation takes its error over, or is handed to its executor.
+TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) noexcept {
+  auto& node = static_cast<AfterNode&>(waiter);
+  TaskCore& core = *node.successor;
+  const auto phase = predecessor.PhaseNow();
+  if (mode == AfterMode::OnValue && phase != kCompleted) {
+    if (core.PhaseNow() == kAttached && core.error.TrySet(ReadError(predecessor)) &&
+        TryEndUnrun(core, kAttached, phase)) {
+      auto& telling = *static_cast<Telling*>(t_thread.draining);
+      node.next = telling.ended;
+      telling.ended = &node;
+      return nullptr;
+    }
+  } else {
+    node.predecessor = &predecessor;
+    Ref(predecessor);
+    ContextNode* parent = core.parent;
+    if (parent == nullptr) parent = predecessor.parent != nullptr ? predecessor.parent : &DefaultRoot();
+    const bool adopted = core.parent == nullptr ? TryAdopt(core, kAttached, kQueued, *parent)
+                                                : TryQueue(core);
+    if (adopted) {
+      if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
+      return &core;  // with the list's reference
+    }
+  }
+  Unref(core);
+  return nullptr;
+}
+
+TaskCore* OnValueNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noexcept {
+  return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::OnValue) : nullptr;
+}
+
+TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noexcept {
+  return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::Always) : nullptr;
+}
+
+}  // namespace
+
+bool TryQueue(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != kAttached) return false;
+  } while (!core.state.compare_exchange_weak(state, state ^ (kAttached ^ kQueued), sync::memory_order_acq_rel,
+                                             sync::memory_order_relaxed));
+  return true;
+}
+
+void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
+  node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
+  node.successor->state.store(kAttached, sync::memory_order_release);
+  if (predecessor.waiters.Add(node)) return;
+  // Ended before: the same, now; still never inside this call.
+  Telling telling;
+  void* outer = std::exchange(t_thread.draining, &telling);
+  if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostNode(ExecutorOf(*core), *core);
+  t_thread.draining = outer;
+  if (telling.ended != nullptr) {
+    TaskCore& core = *telling.ended->successor;
+    NotifyWaiters(core);
+    Unref(core);
+  }
+}
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,174 @@
+#include <chrono>
+
+#include <orchestrate/base/parker.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/detail/thread_state.hpp>
+#include <orchestrate/exec/timer_service.hpp>
+#include <orchestrate/task/detail/frame.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+#include <orchestrate/task/detail/thread_wait.hpp>
+#include <orchestrate/time/ticks.hpp>
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+constexpr std::size_t kClaimStack = std::size_t{64} * 1024;
+constexpr int kSpins = 200;  // about two microseconds: a body that runs on another core may be about to leave
+
+Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
+
+bool RunsBelow(const TaskCore& core) noexcept {
+  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+    if (frame->core == &core) return true;
+  }
+  return false;
+}
+
+// Runs a queued task here instead of waiting for somebody else to do it.
+void ClaimQueued(TaskCore& core) noexcept {
+  Executor& executor = ExecutorOf(core);
+  if (ExecutorAccess::RuntimeOf(executor) == nullptr || StackLeft() < kClaimStack) return;
+  const ClaimRight right(executor);
+  if (!right) return;
+  // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
+  const bool mine = Unqueue(executor, core);
+  if (mine && core.successor != nullptr) PostSuccessor(core);
+  TryRun(core, kQueued);
+  if (!mine) return;
+  NoteRan(executor);
+  Unref(core);
+}
+
+// A body that waits for a task of its own batch which is not admitted yet lends it its admission.
+void ClaimBatched(TaskCore& core) noexcept {
+  if (StackLeft() < kClaimStack) return;
+  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+    if (frame->core->parent == core.parent) {
+      TryRun(core, kBatched);
+      return;
+    }
+  }
+}
+
+void Claim(TaskCore& core) noexcept {
+  switch (core.PhaseNow()) {
+    case kQueued:
+      return ClaimQueued(core);
+    case kBatched:
+      return ClaimBatched(core);
+    default:
+      return;
+  }
+}
+
+Error CannotEnd(TaskCore& core) noexcept {
+  if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
+    return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
+  }
+  return {};
+}
+
+struct TaskWaiter : Waiter, ThreadWait {
+  explicit TaskWaiter(RuntimeCore* served) noexcept : ThreadWait(served) {
+    notify = [](Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept -> TaskCore* {
+      auto& self = static_cast<TaskWaiter&>(waiter);
+      notice == Notice::Ended ? self.Finish() : self.Nudge();
+      return nullptr;
+    };
+  }
+};
+
+RuntimeCore* ServedBy(const TaskCore& core) noexcept {
+  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core)) : nullptr;
+}
+
+// Blocks until the end or `until`; true at the end.
+bool Block(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
+  TaskWaiter waiter(ServedBy(core));
+  if (failure = waiter.Failure(); failure) return false;
+  if (!core.waiters.Add(waiter)) return true;
+  for (;;) {
+    if (failure = CannotEnd(core); failure && core.waiters.Remove(waiter)) return false;
+    bool in_time = true;
+    if (until == nullptr) {
+      waiter.Sleep();
+    } else {
+      in_time = waiter.SleepUntil(*until);
+    }
+    if (!in_time && core.waiters.Remove(waiter)) return false;
+    while (!in_time && !waiter.Finished()) waiter.Sleep();  // it ends at this very moment
+    if (waiter.Finished()) return failure = {}, true;
+  }
+}
+
+bool SpinUntilTerminal(const TaskCore& core) noexcept {
+  static const bool several = AvailableCpus() > 1;
+  if (!several) return core.IsTerminal();
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (core.IsTerminal()) return true;
+    sync::Relax();
+  }
+  return false;
+}
+
+}  // namespace
+
+Error Await(TaskCore& core) noexcept {
+  if (core.IsTerminal()) return {};
+  Claim(core);
+  if (core.IsTerminal()) return {};
+  if (RunsBelow(core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
+  Error failure = CannotEnd(core);
+  if (failure || SpinUntilTerminal(core)) return failure;
+  Block(core, nullptr, failure);
+  return failure;
+}
+
+bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
+  if (core.IsTerminal()) return true;
+  if (RunsBelow(core)) failure = {Errc::WouldDeadlock, "WaitUntil: the task waits for itself"};
+  if (!failure) failure = CannotEnd(core);
+  if (failure) return false;
+  return Block(core, &until, failure);
+}
+
+Error ReadError(TaskCore& core) noexcept {
+  const auto state = core.state.load(sync::memory_order_acquire);
+  const auto phase = state & ContextNode::kPhaseMask;
+  if (phase == kCompleted) return {};
+  if ((state & ContextNode::kRead) == 0) core.state.fetch_or(ContextNode::kRead, sync::memory_order_relaxed);
+  return core.error.Get();
+}
+
+TaskState StateOf(const TaskCore& core) noexcept {
+  const auto state = core.state.load(sync::memory_order_acquire);
+  switch (state & ContextNode::kPhaseMask) {
+    case kRunning:
+      return (state & ContextNode::kEnded) != 0 ? TaskState::Cancelled : TaskState::Running;
+    case kAdopting:
+      return (state & ContextNode::kNoBody) != 0 ? TaskState::Running : TaskState::Created;
+    case kCompleted:
+      return TaskState::Completed;
+    case kFailed:
+      return TaskState::Failed;
+    case kCancelled:
+      return TaskState::Cancelled;
+    default:
+      return TaskState::Created;
+  }
+}
+
+std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept {
+  const auto phase = core.PhaseNow();
+  if (phase < kRunning) return {};
+  const auto ticks = core.ticks.load(sync::memory_order_relaxed);
+  if (phase >= kCompleted) return TicksToDuration(ticks);
+  const auto now = ReadTicks();
+  // The body may have left meanwhile: then the field holds the duration already.
+  if (core.IsTerminal()) return TicksToDuration(core.ticks.load(sync::memory_order_relaxed));
+  return ticks == 0 || ticks > now ? std::chrono::nanoseconds{} : TicksToDuration(now - ticks);
+}
+
+TaskCore* CurrentTask() noexcept { return Frames() != nullptr ? Frames()->core : nullptr; }
+
+}  // namespace orchestrate::inline v1::detail
