@@ -1,5 +1,6 @@
 #include "process_limit.hpp"
 
+#include <atomic>
 #include <mutex>
 
 #include <orchestrate/base/mutex.hpp>
@@ -10,11 +11,14 @@ namespace orchestrate::inline v1::detail {
 namespace {
 
 constinit Mutex mutex;
-constinit std::size_t total = 0;  // under mutex
+constinit std::atomic<std::size_t> total{0};  // written under mutex
 
 }  // namespace
 
+bool ProcessLimit::InUse() noexcept { return total.load(std::memory_order_relaxed) != 0; }
+
 Error ProcessLimit::Add(std::size_t slots) noexcept {
+  WatchForks();
   const std::lock_guard lock(mutex);
   if (orchestrate_arena_set_limit(1 + total + slots) == 0) {
     return {Errc::OutOfResources, "Runtime: oneTBB did not take a limit of threads"};

@@ -11,6 +11,10 @@ namespace orchestrate::inline v1::detail {
 struct ProcessLimit {
   static Error Add(std::size_t slots) noexcept;
   static void Remove(std::size_t slots) noexcept;
+  [[nodiscard]] static bool InUse() noexcept;
 };
+
+// Makes the child of a fork know what it is.
+void WatchForks() noexcept;
 
 }  // namespace orchestrate::inline v1::detail

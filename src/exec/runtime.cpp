@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 
+#include <orchestrate/exec/detail/forked.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 
 #include "runtime_core.hpp"
@@ -28,6 +29,10 @@ void Executor::Detach() noexcept {
 Runtime::Runtime(Options options) : core_(std::make_unique<RuntimeCore>(std::move(options))) {}
 
 Runtime::~Runtime() {
+  if (detail::IsForked()) {
+    (void)core_.release();  // its threads are the parent's
+    return;
+  }
   const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
   if (remaining == 0 && core_->Retire()) return;
   core_->SendReport({.what = std::to_string(remaining) + " bodies still run after the grace period of runtime " +
@@ -38,6 +43,7 @@ Runtime::~Runtime() {
 namespace {
 
 void StopDefault() noexcept {
+  if (detail::IsForked()) return;
   auto& core = static_cast<RuntimeCore&>(Runtime::Default().GetExecutor());
   const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Options().grace);
   if (remaining != 0) {
@@ -63,6 +69,7 @@ Runtime& Runtime::Default() {
 Executor& Runtime::GetExecutor() noexcept { return *core_; }
 
 Error Runtime::Run() {
+  if (detail::IsForked()) return detail::ForkedError("Runtime::Run");
   if (detail::t_thread.runtime == core_.get()) {
     return {Errc::NotSupported, "Runtime::Run: called by a worker of the same runtime"};
   }
@@ -76,6 +83,7 @@ Result<std::size_t> Runtime::Shutdown(ShutdownMode mode, std::chrono::nanosecond
   if (detail::t_thread.runtime == core_.get()) {
     return Error(Errc::NotSupported, "Runtime::Shutdown: called by a worker of the same runtime");
   }
+  if (detail::IsForked()) return detail::ForkedError("Runtime::Shutdown");
   if (grace < std::chrono::nanoseconds::zero()) {
     return Error(Errc::InvalidArgument,
                  "Runtime::Shutdown: grace " + std::to_string(grace.count()) + " ns, must be >= 0");

@@ -8,6 +8,8 @@
 
 #include <orchestrate/time/deadline.hpp>
 
+#include <orchestrate/exec/detail/forked.hpp>
+
 #include "process_limit.hpp"
 #include "tbb_arena.h"
 
@@ -40,6 +42,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       slots_(std::make_unique<std::atomic<Slot*>[]>(slot_limit_)),
       timers_(std::make_unique<TimerService>(clock_)) {
   ExecutorAccess::SetRuntime(*this, *this);
+  if (IsForked()) ForkedError("Runtime").Rethrow();
   if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
   const std::size_t active = orchestrate_arena_active_limit();
   if (active < 1 + slot_limit_) {
@@ -213,15 +216,17 @@ void RuntimeCore::RemovePending() noexcept {
 }
 
 void RuntimeCore::OutsideSleeps() noexcept {
-  outside_blocked_.fetch_add(1, std::memory_order_seq_cst);
+  outside_blocked_.fetch_add(kOutsideChange + 1, std::memory_order_seq_cst);
   timers_->Wake();
 }
 
-// Virtual time may pass when a thread from outside waits for something that only a timer can bring.
+// Virtual time may pass when a thread from outside waits for something that only a timer can bring: it waited
+// before and after the look at the rest, so it has neither posted nor been woken meanwhile.
 bool RuntimeCore::MayJump() const noexcept {
-  return outside_blocked_.load(std::memory_order_seq_cst) > 0 && !permits_.SpinningNow() &&
-         permits_.AvailableNow() == static_cast<std::int32_t>(width_) &&
-         urgent_.load(std::memory_order_seq_cst) == 0 && !AnyWork();
+  const auto outside = outside_blocked_.load(std::memory_order_seq_cst);
+  return static_cast<std::uint32_t>(outside) > 0 && urgent_.load(std::memory_order_seq_cst) == 0 &&
+         !permits_.SpinningNow() && permits_.AvailableNow() == static_cast<std::int32_t>(width_) && !AnyWork() &&
+         outside_blocked_.load(std::memory_order_seq_cst) == outside;
 }
 
 // ---- life ----
@@ -253,6 +258,14 @@ bool RuntimeCore::Retire() noexcept {
 void RuntimeCore::SendReport(const Report& report) noexcept {
   try {
     if (options_.on_report) return options_.on_report(report);
+  } catch (...) {
+    std::fputs("orchestrate: on_report threw; its report follows\n", stderr);
+  }
+  PrintReport(report);
+}
+
+void PrintReport(const Report& report) noexcept {
+  try {
     std::string line = "orchestrate: " + std::string(report.what);
     if (!report.task.empty()) line += ", task " + std::string(report.task);
     if (report.line != 0) line += ", spawned at " + std::string(report.file) + ":" + std::to_string(report.line);
@@ -260,7 +273,7 @@ void RuntimeCore::SendReport(const Report& report) noexcept {
     line += '\n';
     std::fputs(line.c_str(), stderr);
   } catch (...) {
-    std::fputs("orchestrate: a report could not be delivered\n", stderr);
+    std::fputs("orchestrate: a report was lost for want of memory\n", stderr);
   }
 }
 

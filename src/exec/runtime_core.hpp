@@ -33,6 +33,9 @@ struct alignas(64) Slot {
   WorkStealingDeque<WorkNode*> deque{256};
 };
 
+// The report as one line on standard error.
+void PrintReport(const Report& report) noexcept;
+
 // The arena: where queued work lies, who may run it, and the runners that do. docs/adr/0002 has the protocol.
 class RuntimeCore final : public Executor {
  public:
@@ -66,7 +69,7 @@ class RuntimeCore final : public Executor {
   // ---- virtual time ----
   [[nodiscard]] bool IsVirtual() const noexcept { return clock_.AsVirtual() != nullptr; }
   void OutsideSleeps() noexcept;
-  void OutsideWakes() noexcept { outside_blocked_.fetch_sub(1, std::memory_order_seq_cst); }
+  void OutsideWakes() noexcept { outside_blocked_.fetch_add(kOutsideChange - 1, std::memory_order_seq_cst); }
 
   // ---- life ----
   [[nodiscard]] bool WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept;
@@ -113,7 +116,9 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint64_t> outside_ran_{0};
   alignas(64) std::atomic<std::int64_t> pending_{0};        // work that waits for a timer
   std::atomic<std::int64_t> urgent_{0};                     // urgent work that has not left
-  std::atomic<std::int64_t> outside_blocked_{0};
+  // How many threads from outside wait, and above that how often this number has changed.
+  static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
+  std::atomic<std::uint64_t> outside_blocked_{0};
   std::atomic<std::size_t> blocked_{0};                     // waits inside tasks
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};

@@ -88,8 +88,8 @@ TimerService* BlockingSection::VirtualTimers() const noexcept {
 
 void SendReport(Executor* executor, const Report& report) noexcept {
   RuntimeCore* runtime = executor != nullptr ? ExecutorAccess::RuntimeOf(*executor) : nullptr;
-  if (runtime == nullptr) runtime = static_cast<RuntimeCore*>(&Runtime::Default().GetExecutor());
-  runtime->SendReport(report);
+  if (runtime != nullptr) return runtime->SendReport(report);
+  PrintReport(report);
 }
 
 Observer* ObserverOf(Executor& executor) noexcept {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <orchestrate/base/error.hpp>
+#include <orchestrate/base/intrusive_list.hpp>
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/time/deadline.hpp>
 
@@ -20,12 +21,41 @@ void ParkingDriver::Sleep(TimePoint until) noexcept {
   }
 }
 
-struct TimerService::Impl final : ClockListener {
+namespace {
+
+// All services of the process, for ArmedTimers().
+struct Registered : detail::ListNode<> {
+  virtual std::size_t Armed() noexcept = 0;
+
+ protected:
+  ~Registered() = default;
+};
+
+struct Registry {
+  detail::Mutex mutex;
+  detail::IntrusiveList<Registered> services;  // under mutex
+};
+
+// Never destroyed: the default runtime's timers run until the process ends.
+Registry& AllServices() noexcept {
+  alignas(Registry) static unsigned char storage[sizeof(Registry)];
+  static auto* const registry = ::new (static_cast<void*>(storage)) Registry;
+  return *registry;
+}
+
+}  // namespace
+
+struct TimerService::Impl final : ClockListener, Registered {
+  // Without a driver there is no thread.
   Impl(const ClockSource& source, std::unique_ptr<Driver> place)
-      : clock(source),
-        manual(source.AsVirtual()),
-        driver(place != nullptr ? std::move(place) : std::make_unique<ParkingDriver>()),
-        wheel(TickOf(source.Now())) {
+      : clock(source), manual(source.AsVirtual()), driver(std::move(place)), wheel(TickOf(source.Now())) {
+    if (driver != nullptr) StartThread();
+    Registry& all = AllServices();
+    const std::lock_guard lock(all.mutex);
+    all.services.PushBack(*this);
+  }
+
+  void StartThread() {
     if (manual != nullptr) manual->Subscribe(*this);
     try {
       thread = std::thread([this] { Loop(); });
@@ -36,6 +66,15 @@ struct TimerService::Impl final : ClockListener {
   }
 
   ~Impl() {
+    {
+      Registry& all = AllServices();
+      const std::lock_guard lock(all.mutex);
+      Unlink();
+    }
+    if (driver == nullptr) {
+      FireAll(TimerWheel::kNever);
+      return;
+    }
     if (manual != nullptr) manual->Unsubscribe(*this);
     quit.store(true, std::memory_order_seq_cst);
     driver->Wake();
@@ -43,6 +82,15 @@ struct TimerService::Impl final : ClockListener {
   }
 
   void ClockMoved() noexcept override { driver->Wake(); }
+
+  void Wake() noexcept {
+    if (driver != nullptr) driver->Wake();
+  }
+
+  std::size_t Armed() noexcept override {
+    const std::lock_guard lock(mutex);
+    return wheel.Size();
+  }
 
   void Loop() noexcept {
     while (!quit.load(std::memory_order_seq_cst)) {
@@ -62,8 +110,7 @@ struct TimerService::Impl final : ClockListener {
       const std::lock_guard lock(mutex);
       sleeping_until = 0;
     }
-    while (FireDue(TimerWheel::kNever)) {
-    }
+    FireAll(TimerWheel::kNever);
   }
 
   bool TryJump(std::uint64_t next) noexcept {
@@ -89,18 +136,28 @@ struct TimerService::Impl final : ClockListener {
       more = wheel.Advance(now, kBudget, due);
       while (TimerNode* node = due.Pop()) {
         auto& timer = static_cast<detail::Timer&>(*node);
-        if (timer.acquire == nullptr || timer.acquire(timer)) batch[count++] = &timer;
+        if (!timer.guarded || Acquire(timer)) batch[count++] = &timer;
       }
     }
     for (std::size_t i = 0; i < count; ++i) batch[i]->fire(*batch[i], event);
     return more;
   }
 
+  void FireAll(std::uint64_t now) noexcept {
+    while (FireDue(now)) {
+    }
+  }
+
+  static bool Acquire(detail::Timer& timer) noexcept {
+    auto& guarded = static_cast<detail::GuardedTimer&>(timer);
+    return guarded.acquire(guarded);
+  }
+
   using TimerEvent = detail::TimerEvent;
 
   const ClockSource& clock;
   VirtualClock* const manual;
-  const std::unique_ptr<Driver> driver;
+  const std::unique_ptr<Driver> driver;  // null: by hand
   detail::Mutex mutex;
   TimerWheel wheel;                  // under mutex
   std::uint64_t sleeping_until = 0;  // under mutex: 0 while awake
@@ -112,7 +169,11 @@ struct TimerService::Impl final : ClockListener {
 };
 
 TimerService::TimerService(const ClockSource& clock, std::unique_ptr<Driver> driver)
-    : impl_(std::make_unique<Impl>(clock, std::move(driver))) {}
+    : impl_(std::make_unique<Impl>(
+          clock, driver != nullptr ? std::move(driver) : std::make_unique<ParkingDriver>())) {}
+
+TimerService::TimerService(const ClockSource& clock, TimersByHand /*by_hand*/)
+    : impl_(std::make_unique<Impl>(clock, nullptr)) {}
 
 TimerService::~TimerService() { Stop(); }
 
@@ -127,7 +188,7 @@ void TimerService::Schedule(detail::Timer& timer, TimePoint deadline) noexcept {
     wake = tick < impl_->sleeping_until || impl_->stopped;
     if (wake) impl_->sleeping_until = tick;  // one wake is enough until something earlier comes
   }
-  if (wake) impl_->driver->Wake();
+  if (wake) impl_->Wake();
 }
 
 bool TimerService::Cancel(detail::Timer& timer) noexcept {
@@ -140,20 +201,36 @@ void TimerService::Stop() noexcept {
     const std::lock_guard lock(impl_->mutex);
     if (std::exchange(impl_->stopped, true)) return;
   }
-  impl_->driver->Wake();
+  impl_->Wake();
 }
 
-std::size_t TimerService::Armed() const noexcept {
+std::size_t TimerService::Armed() const noexcept { return impl_->Armed(); }
+
+TimePoint TimerService::NextDue() const noexcept {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->wheel.Size();
+  const std::uint64_t next = impl_->wheel.NextExpiry();
+  return next == TimerWheel::kNever ? TimePoint::max() : TickStart(next);
 }
 
-void TimerService::Wake() noexcept { impl_->driver->Wake(); }
+void TimerService::FireDue() noexcept { impl_->FireAll(TickOf(impl_->clock.Now())); }
+
+void TimerService::Wake() noexcept { impl_->Wake(); }
 
 void TimerService::JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcept {
   impl_->idle_context = context;
   impl_->is_idle.store(idle, std::memory_order_release);
-  impl_->driver->Wake();
+  impl_->Wake();
+}
+
+std::size_t detail::ArmedTimers() noexcept {
+  Registry& all = AllServices();
+  const std::lock_guard lock(all.mutex);
+  std::size_t count = 0;
+  for (Registered* service = all.services.Front(); service != nullptr;
+       service = all.services.Next(*service)) {
+    count += service->Armed();
+  }
+  return count;
 }
 
 }  // namespace orchestrate::inline v1

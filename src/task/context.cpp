@@ -25,10 +25,10 @@ ChildScope::ChildScope(ContextNode& parent_node, std::uint32_t more_flags) noexc
 namespace {
 
 // Ends by its own timer, which is armed only once somebody wants to be told; until then readers look at the clock.
-struct DeadlineScope final : ChildScope, Timer {
+struct DeadlineScope final : ChildScope, GuardedTimer {
   DeadlineScope(ContextNode& parent_node, TimePoint own) noexcept : ChildScope(parent_node, kDeadline), due(own) {
     deadline = std::min(deadline, own);
-    acquire = [](Timer& timer) noexcept { return TryRefNode(static_cast<DeadlineScope&>(timer)); };
+    acquire = [](GuardedTimer& timer) noexcept { return TryRefNode(static_cast<DeadlineScope&>(timer)); };
     fire = [](Timer& timer, TimerEvent event) noexcept {
       auto& self = static_cast<DeadlineScope&>(timer);
       if (event == TimerEvent::Expired) EndScope(self, Errc::DeadlineExceeded);

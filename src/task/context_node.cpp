@@ -53,7 +53,11 @@ Error SlowEndOf(ContextNode& node) noexcept {
       if ((at->state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0) return at->error.Get();
       if ((at->flags & ContextNode::kShield) != 0) break;
     }
-    node.seen_epoch.store(epoch, sync::memory_order_relaxed);
+    // The ancestors learn it, too: whatever is born below them looks no further than itself.
+    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+      at->seen_epoch.store(epoch, sync::memory_order_relaxed);
+      if ((at->flags & ContextNode::kShield) != 0) break;
+    }
   }
   ScopeNode& scope = *node.scope;
   if (scope.deadline != TimePoint::max() && ExecutorOf(scope).Now() >= scope.deadline) {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <orchestrate/exec/detail/forked.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/frame.hpp>
 #include <orchestrate/time/ticks.hpp>
@@ -61,7 +62,7 @@ std::string_view TaskHandle::Name() const noexcept { return core_ != nullptr ? N
 // ---- between task and executor ----
 
 bool PostTask(Executor& executor, TaskCore& core) noexcept {
-  if (!executor.IsRunning()) return false;
+  if (!executor.IsRunning() || IsForked()) return false;
   PostNode(executor, core);
   return true;
 }

@@ -4,6 +4,7 @@
 #include <new>
 #include <string>
 
+#include <orchestrate/exec/detail/forked.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/detail/thread_state.hpp>
 #include <orchestrate/task/detail/frame.hpp>
@@ -186,7 +187,7 @@ void RunQueued(WorkNode& node) noexcept {
 void DropQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (core.successor != nullptr) PostSuccessor(core);
-  EndUnrun(core, kQueued, Errc::ShutDown, kFailed);
+  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
   Unref(core);
 }
 

@@ -19,10 +19,11 @@ void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
 
 // Running → Completed, unless Cancel() was faster.
 bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
+  const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
-  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kCompleted), sync::memory_order_acq_rel,
+  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone, sync::memory_order_acq_rel,
                                              sync::memory_order_relaxed));
   return true;
 }
@@ -44,11 +45,12 @@ void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   if (!cancelled && result.end == BodyEnd::Failure) cancelled = !core.error.TrySet(std::move(result.error));
   core.Ops().destroy(core, kCallable);
   if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from)) cancelled = true;
+  const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   if (cancelled) {
     if (result.end == BodyEnd::Value) core.Ops().destroy(core, kValue);
-    SetTerminal(core, kCancelled);
+    SetTerminal(core, kCancelled | gone);
   } else if (result.end == BodyEnd::Failure) {
-    SetTerminal(core, kFailed);
+    SetTerminal(core, kFailed | gone);
   }
   if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
   NotifyWaiters(core);

@@ -1,6 +1,7 @@
 #include <chrono>
 
 #include <orchestrate/base/parker.hpp>
+#include <orchestrate/exec/detail/forked.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/detail/thread_state.hpp>
 #include <orchestrate/exec/timer_service.hpp>
@@ -115,6 +116,7 @@ bool SpinUntilTerminal(const TaskCore& core) noexcept {
 
 Error Await(TaskCore& core) noexcept {
   if (core.IsTerminal()) return {};
+  if (IsForked()) return ForkedError("Wait");
   Claim(core);
   if (core.IsTerminal()) return {};
   if (RunsBelow(core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
@@ -126,7 +128,8 @@ Error Await(TaskCore& core) noexcept {
 
 bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (core.IsTerminal()) return true;
-  if (RunsBelow(core)) failure = {Errc::WouldDeadlock, "WaitUntil: the task waits for itself"};
+  if (IsForked()) failure = ForkedError("WaitUntil");
+  if (!failure && RunsBelow(core)) failure = {Errc::WouldDeadlock, "WaitUntil: the task waits for itself"};
   if (!failure) failure = CannotEnd(core);
   if (failure) return false;
   return Block(core, &until, failure);

@@ -35,12 +35,12 @@ bool ThreadWait::SleepUntil(TimePoint until) noexcept {
 }
 
 bool ThreadWait::SleepUntilVirtual(TimePoint until) noexcept {
-  struct Alarm : Timer {
+  struct Alarm : GuardedTimer {
     ThreadWait* sleeper = nullptr;
   } alarm;
   alarm.sleeper = this;
   // Under the service's lock, which Cancel() takes: nothing touches the alarm after that.
-  alarm.acquire = [](Timer& timer) noexcept {
+  alarm.acquire = [](GuardedTimer& timer) noexcept {
     ThreadWait& sleeper = *static_cast<Alarm&>(timer).sleeper;
     sleeper.section_.Resume();
     sleeper.Nudge();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include <orchestrate/base/export.hpp>
@@ -14,14 +15,26 @@ namespace detail {
 // Why a timer's `fire` was called.
 enum class TimerEvent : unsigned char { Expired, ShutDown };
 
-// An armed timer. `acquire` is called under the service's lock and keeps the owner alive for `fire`; false skips
-// it. Without `acquire` the owner stays alive until `fire` was called or Cancel() returned true.
+// An armed timer. Its owner stays alive until `fire` was called or Cancel() returned true.
 struct Timer : TimerNode {
-  bool (*acquire)(Timer&) noexcept = nullptr;
+  bool guarded = false;  // it is a GuardedTimer; lies in the padding of the node
   void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
 };
 
+// A timer whose owner may go at any time: `acquire` is called under the service's lock, which Cancel() takes,
+// and keeps the owner alive for `fire`; false skips it.
+struct GuardedTimer : Timer {
+  GuardedTimer() noexcept { guarded = true; }
+  bool (*acquire)(GuardedTimer&) noexcept = nullptr;
+};
+
+// How many timers of all services of the process are armed.
+[[nodiscard]] ORCHESTRATE_API std::size_t ArmedTimers() noexcept;
+
 }  // namespace detail
+
+/// Asks for a `TimerService` without a thread.
+struct TimersByHand {};
 
 /// Fires timers from one thread that sleeps exactly until the next of them.
 ///
@@ -33,6 +46,8 @@ class ORCHESTRATE_API TimerService {
   /// @param driver  where the thread sleeps; null = a `ParkingDriver`.
   /// @par Errors  Throws `ErrorException` with `OutOfResources` when no thread can be made.
   explicit TimerService(const ClockSource& clock, std::unique_ptr<Driver> driver = nullptr);
+  /// Makes a service on `clock`, which must outlive it, whose timers fire in `FireDue` only.
+  TimerService(const ClockSource& clock, TimersByHand by_hand);
   TimerService(const TimerService&) = delete;
   TimerService& operator=(const TimerService&) = delete;
   ~TimerService();
@@ -51,6 +66,13 @@ class ORCHESTRATE_API TimerService {
 
   /// Returns how many timers are armed.
   [[nodiscard]] std::size_t Armed() const noexcept;
+
+  /// Returns when the next timer is due, `TimePoint::max()` when none is armed; it may be too early after a
+  /// Cancel().
+  [[nodiscard]] TimePoint NextDue() const noexcept;
+
+  /// Fires what is due on the calling thread; for a service without a thread, by one thread at a time.
+  void FireDue() noexcept;
 
   /// Makes the thread look at the clock again, never blocking.
   void Wake() noexcept;

@@ -24,13 +24,13 @@ struct ContextNode {
   static constexpr std::uint32_t kRead = 32;       // somebody has seen the task's error
   static constexpr std::uint32_t kTaken = 64;      // the task's value was moved out
   static constexpr std::uint32_t kNoBody = 128;    // completed from outside
-  // Bits of `flags`, which one thread at a time writes.
+  static constexpr std::uint32_t kBodyGone = 256;  // of a kNoBody task: the callable was destroyed at its end
+  // Bits of `flags`, fixed once others can see the node.
   static constexpr std::uint32_t kTask = 1;
   static constexpr std::uint32_t kRoot = 2;
   static constexpr std::uint32_t kShield = 4;     // does not see its ancestors' end
   static constexpr std::uint32_t kDeadline = 8;   // it or an ancestor has one
   static constexpr std::uint32_t kObserved = 16;  // its runtime has an observer
-  static constexpr std::uint32_t kBodyGone = 32;  // the task's callable was destroyed
 
   ContextNode(ContextNode* parent_node, ScopeNode* nearest_scope, std::uint32_t node_flags,
               std::uint32_t first_refs) noexcept

@@ -14,8 +14,8 @@ namespace orchestrate::inline v1::detail {
 // The typed part that every handle can reach: where the value will lie.
 template <class T>
 struct ValueCore : TaskCore {
-  ValueCore(const TaskOps& ops, std::source_location location, std::uint32_t first_refs) noexcept
-      : TaskCore(ops, location, first_refs) {}
+  ValueCore(const TaskOps& task_ops, std::source_location location, std::uint32_t first_refs) noexcept
+      : TaskCore(task_ops, location, first_refs) {}
   ~ValueCore() {}  // NOLINT: the value is destroyed by hand
   union {
     T value;
@@ -37,17 +37,18 @@ struct TaskBlock final : ValueCore<T> {
   static void Invoke(TaskCore& core, BodyResult& result) noexcept { Self(core).body(Self(core), result); }
 
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
-    if ((parts & kCallable) != 0 && (core.flags & ContextNode::kBodyGone) == 0) {
-      core.flags |= ContextNode::kBodyGone;
-      std::destroy_at(&Self(core).body);
-    }
+    if ((parts & kCallable) != 0) std::destroy_at(&Self(core).body);
     if constexpr (!std::is_void_v<T>) {
       if ((parts & kValue) != 0) std::destroy_at(&Self(core).value);
     }
   }
 
   static void Release(TaskCore& core) noexcept {
-    Destroy(core, kCallable | (core.PhaseNow() == kCompleted ? kValue : 0U));
+    // The end of a task destroys its callable, except a cancelled one whose work somebody else still does.
+    const auto state = core.state.load(sync::memory_order_relaxed);
+    constexpr auto kBits = ContextNode::kNoBody | ContextNode::kBodyGone;
+    Destroy(core, ((state & kBits) == ContextNode::kNoBody ? kCallable : 0U) |
+                      ((state & ContextNode::kPhaseMask) == kCompleted ? kValue : 0U));
     std::destroy_at(&Self(core));
     FreeBlock(&core, sizeof(TaskBlock));
   }
