@@ -32,19 +32,22 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
     fire = [](Timer& timer, TimerEvent event) noexcept {
       auto& self = static_cast<DeadlineScope&>(timer);
       if (event == TimerEvent::Expired) EndScope(self, Errc::DeadlineExceeded);
+      self.timers.store(nullptr, sync::memory_order_release);  // the service may go before this context does
       UnrefNode(self);
     };
   }
   ~DeadlineScope() override {
-    if (timers != nullptr) timers->Cancel(*this);
+    // Acquire pairs with the release in `fire`, which another owner's last reference may have followed.
+    if (auto* armed = timers.load(sync::memory_order_acquire)) armed->Cancel(*this);
   }
   void Activate() noexcept override {
-    timers = &ExecutorOf(*this).Timers();
-    timers->Schedule(*this, due);
+    auto& service = ExecutorOf(*this).Timers();
+    timers.store(&service, sync::memory_order_release);
+    service.Schedule(*this, due);
   }
 
   TimePoint due;
-  TimerService* timers = nullptr;
+  sync::atomic<TimerService*> timers{nullptr};
 };
 
 struct ValueScope final : ChildScope {

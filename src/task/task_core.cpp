@@ -196,6 +196,24 @@ void PostSuccessor(TaskCore& core) noexcept {
   PostNext(ExecutorOf(*next), *next);
 }
 
+namespace {
+
+// A parent that has ended without being cancelled can end nothing any more: its own parent takes its place, so that
+// a task which starts its successor for ever does not keep all its forerunners. Nobody else looks at `core` yet.
+void SkipEndedParents(TaskCore& core) noexcept {
+  for (;;) {
+    ContextNode& before = *core.parent;
+    if ((before.flags & ContextNode::kTask) == 0 || before.parent == nullptr) return;
+    const auto phase = before.state.load(sync::memory_order_acquire) & ContextNode::kPhaseMask;
+    if (phase != kCompleted && phase != kFailed) return;
+    RefNode(*before.parent);
+    core.parent = before.parent;
+    UnrefNode(before);
+  }
+}
+
+}  // namespace
+
 bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
@@ -210,6 +228,7 @@ bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
     FinishUncalled(core, result);
     return true;
   }
+  SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   const FrameScope frame(core);
   const auto begin = ReadTicks();

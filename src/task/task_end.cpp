@@ -223,6 +223,8 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
       if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
       return &core;  // with the list's reference
     }
+    node.predecessor = nullptr;
+    Unref(predecessor);
   }
   Unref(core);
   return nullptr;

@@ -9,25 +9,23 @@ namespace orchestrate::inline v1 {
 
 namespace detail {
 
-// The body of a continuation: waits in its predecessor's list, then calls `fn` with what `Policy` passes on.
-template <class U, class F, class Policy>
+// The body of a continuation calls `fn` with what `Policy` passes on. The node that waits in the predecessor's list
+// is the block's extra: the list may still hold it when a cancellation destroys the body.
+template <class T, class U, class F, class Policy>
 struct AfterBody {
   template <class G>
-  AfterBody(G&& callable) : fn(std::forward<G>(callable)) {}  // NOLINT: constructed in place only
-  AfterBody(const AfterBody&) = delete;
-  AfterBody& operator=(const AfterBody&) = delete;
-  ~AfterBody() {
-    if (node.predecessor != nullptr) Unref(*node.predecessor);
-  }
+  explicit AfterBody(G&& callable) : fn(std::forward<G>(callable)) {}
 
-  template <class T>
-  void operator()(ValueCore<T>& core, BodyResult& result) noexcept {
-    RunInto(core, result, [&]() -> decltype(auto) {
-      return Policy::template Call<U, T>(fn, core, TaskAccess::Share(static_cast<ValueCore<U>&>(*node.predecessor)));
+  void operator()(TaskBlock<T, AfterBody, AfterNode>& block, BodyResult& result) noexcept {
+    TaskCore& before = *block.extra.predecessor;
+    RunInto<T>(block, result, [&]() -> decltype(auto) {
+      return Policy::template Call<U, T>(fn, block, TaskAccess::Share(static_cast<ValueCore<U>&>(before)));
     });
+    if (result.end == BodyEnd::Pending) return;  // the rest of the work may still use the value
+    block.extra.predecessor = nullptr;
+    Unref(before);
   }
 
-  AfterNode node;
   F fn;
 };
 
@@ -90,16 +88,16 @@ struct PassThrough {
 
 template <class T, class Policy, class U, class F>
 Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F&& fn) {
-  using Body = AfterBody<U, std::decay_t<F>, Policy>;
+  using Body = AfterBody<T, U, std::decay_t<F>, Policy>;
   if (!before) return MakeFailed<T>({Errc::InvalidArgument, std::string(verb) + ": the task is empty"}, where);
   if (IsEmptyCallable(fn)) return MakeFailed<T>(EmptyFunction(verb), where);
-  auto& core = MakeBlock<T, Body>(where.Location(), 1, std::forward<F>(fn));
+  auto& core = MakeBlock<T, Body, AfterNode>(where.Location(), 1, std::forward<F>(fn));
   auto task = TaskAccess::Take<T>(core);
   if (!where.Name().empty()) SetName(core, where.Name());
   if (where.HasContext()) WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
-  core.body.node.successor = &core;
+  core.extra.successor = &core;
   Ref(core);  // the list's
-  Attach(core.body.node, TaskAccess::Core(before), Policy::kMode);
+  Attach(core.extra, TaskAccess::Core(before), Policy::kMode);
   return task;
 }
 

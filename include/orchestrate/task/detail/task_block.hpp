@@ -26,8 +26,10 @@ struct ValueCore<void> : TaskCore {
   using TaskCore::TaskCore;
 };
 
-// One pooled block: header, value, body. The body is called as body(core, result).
-template <class T, class Body>
+struct NoExtra {};
+
+// One pooled block: header, value, body, and what has to outlive the body. Called as body(block, result).
+template <class T, class Body, class Extra = NoExtra>
 struct TaskBlock final : ValueCore<T> {
   template <class... Args>
   TaskBlock(std::source_location location, std::uint32_t first_refs, Args&&... args)
@@ -57,15 +59,16 @@ struct TaskBlock final : ValueCore<T> {
 
   static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release};
 
+  [[no_unique_address]] Extra extra;
   union {
     [[no_unique_address]] Body body;
   };
 };
 
 // Makes a block with `first_refs` references; throws std::bad_alloc and what the body's constructor throws.
-template <class T, class Body, class... Args>
-TaskBlock<T, Body>& MakeBlock(std::source_location location, std::uint32_t first_refs, Args&&... args) {
-  using Block = TaskBlock<T, Body>;
+template <class T, class Body, class Extra = NoExtra, class... Args>
+TaskBlock<T, Body, Extra>& MakeBlock(std::source_location location, std::uint32_t first_refs, Args&&... args) {
+  using Block = TaskBlock<T, Body, Extra>;
   static_assert(alignof(Block) <= 64, "a task's callable or value is over-aligned");
   void* memory = AllocateBlock(sizeof(Block));
   try {

@@ -129,8 +129,14 @@ ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexce
 ORCHESTRATE_API TaskCore* CurrentTask() noexcept;
 
 // ---- continuations ----
-// Sits in a continuation's body, waits for its predecessor.
+// Sits in a continuation's block and in its predecessor's list.
 struct AfterNode : Waiter {
+  AfterNode() noexcept = default;
+  AfterNode(const AfterNode&) = delete;
+  AfterNode& operator=(const AfterNode&) = delete;
+  ~AfterNode() {
+    if (predecessor != nullptr) Unref(*predecessor);
+  }
   TaskCore* successor = nullptr;
   TaskCore* predecessor = nullptr;  // a reference once the predecessor has ended
 };
