@@ -49,8 +49,8 @@ void ThreadHeap::Free(Slab& slab, Block& block) noexcept {
 // Takes a slab that was claimed among those to allocate from.
 void ThreadHeap::Own(Slab& slab) noexcept {
   slab.owner.store(this, sync::memory_order_relaxed);
-  // Acquire pairs with the release in SlabSource::Take(): whoever finds the offer gone may link the slab. That
-  // it was abandoned is visible since Claim().
+  // Acquire pairs with the release in SlabSource::Take(): whoever finds the offer gone may link the slab.
+  // That it was abandoned is visible since Claim().
   if (slab.abandoned.load(sync::memory_order_acquire)) SlabSource::Instance().Withdraw(slab);
   partial_[slab.size_class].PushBack(slab);
 }

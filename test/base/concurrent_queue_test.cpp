@@ -19,9 +19,9 @@ struct Item {
 };
 using Queue = ConcurrentQueue<Item>;
 
-std::vector<Item> Numbered(int count, int producer = 0) {
+std::vector<Item> Numbered(int count) {
   std::vector<Item> items(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) items[static_cast<std::size_t>(i)] = {producer, i, nullptr};
+  for (int i = 0; i < count; ++i) items[static_cast<std::size_t>(i)] = {0, i, nullptr};
   return items;
 }
 
@@ -71,13 +71,17 @@ TEST(ConcurrentQueue, TakesAnItemAgainAfterItWasPopped) {
 
 // Every producer pushes `count` items while consumers pop; each consumer sees each producer's items rise.
 void ProduceAndConsume(Queue& queue, int producers, int consumers, int count) {
-  std::vector<std::vector<Item>> items;
-  for (int i = 0; i < producers; ++i) items.push_back(Numbered(count, i));
+  std::vector<std::vector<Item>> items(static_cast<std::size_t>(producers));
   const int expected = producers * count;
   std::atomic<int> popped{0};
   test::RunThreads(producers + consumers, [&](int thread) {
     if (thread < producers) {
-      for (Item& item : items[static_cast<std::size_t>(thread)]) queue.Push(item);
+      auto& own = items[static_cast<std::size_t>(thread)];
+      own = Numbered(count);
+      for (Item& item : own) {
+        item.producer = thread;  // written just before the push, read just after the pop
+        queue.Push(item);
+      }
       return;
     }
     std::vector<int> newest(static_cast<std::size_t>(producers), -1);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <orchestrate/base/parker.hpp>
 #include <thread>
+#include <vector>
 
 #include "run_threads.hpp"
 
@@ -75,6 +76,7 @@ TEST(Parker, MayBeDestroyedByTheThreadThatWasWoken) {
   for (int round = 0; round < 20'000; ++round) {
     auto* const parker = new Parker;
     handover.store(parker);
+    for (int i = 0; i < round % 64; ++i) sync::Relax();  // so that they meet at every point in turn
     parker->Park();
     delete parker;
   }

@@ -150,8 +150,8 @@ class WorkStealingDeque {
   }
 
   static Array* DestroyArray(Array* array) noexcept {
-    using Slot = sync::atomic<T>;
-    for (std::size_t i = 0; i <= array->mask; ++i) array->Slots()[i].~Slot();
+    using Item = sync::atomic<T>;
+    for (std::size_t i = 0; i <= array->mask; ++i) array->Slots()[i].~Item();
     Array* const older = array->older;
     ::operator delete(array);
     return older;
