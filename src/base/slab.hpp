@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <orchestrate/base/intrusive_list.hpp>
-#include <orchestrate/base/remote_free_list.hpp>
+#include "base/remote_free_list.hpp"
 #include <orchestrate/base/sync.hpp>
 
 namespace orchestrate::inline v1::detail {

@@ -1,4 +1,4 @@
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 
 #include <pthread.h>
 

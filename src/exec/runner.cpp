@@ -1,6 +1,6 @@
 #include <thread>
 
-#include <orchestrate/exec/detail/thread_state.hpp>
+#include "exec/thread_state.hpp"
 #include <orchestrate/time/ticks.hpp>
 
 #include "runtime_core.hpp"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 #include <orchestrate/exec/timer_service.hpp>
 
 #include "runtime_core.hpp"
@@ -34,7 +34,12 @@ Runtime::~Runtime() {
     return;
   }
   const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
-  if (remaining == 0 && core_->Retire()) return;
+  if (remaining == 0) {
+    core_->Retire();
+    auto* root = detail::ExecutorAccess::AttachmentOf(*core_).load(std::memory_order_acquire);
+    if (root != nullptr) root->Keep(*core_.release());
+    return;
+  }
   core_->SendReport({.what = std::to_string(remaining) + " bodies still run after the grace period of runtime " +
                              core_->Options().name});
   (void)core_.release();  // they may come back to it

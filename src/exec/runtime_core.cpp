@@ -8,7 +8,7 @@
 
 #include <orchestrate/time/deadline.hpp>
 
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 
 #include "process_limit.hpp"
 #include "tbb_arena.h"
@@ -34,13 +34,14 @@ std::size_t CheckedWidth(std::size_t workers) {
 
 RuntimeCore::RuntimeCore(RuntimeOptions options)
     : options_(std::move(options)),
-      clock_(options_.clock != nullptr ? *options_.clock : ClockSource::Steady()),
+      observer_(options_.observer),
+      is_virtual_(options_.clock != nullptr && options_.clock->AsVirtual() != nullptr),
       width_(CheckedWidth(options_.workers)),
       // One for each permit, each blocked wait, and two that come or go at this moment.
       slot_limit_(width_ + options_.spare_workers + 2),
       permits_(static_cast<std::int32_t>(width_)),
       slots_(std::make_unique<std::atomic<Slot*>[]>(slot_limit_)),
-      timers_(std::make_unique<TimerService>(clock_)) {
+      timers_(std::make_unique<TimerService>(options_.clock != nullptr ? *options_.clock : ClockSource::Steady())) {
   ExecutorAccess::SetRuntime(*this, *this);
   if (IsForked()) ForkedError("Runtime").Rethrow();
   if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
@@ -49,22 +50,10 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
     SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) + " threads, " +
                         std::string(options_.name) + " wants " + std::to_string(1 + slot_limit_)});
   }
-  if (IsVirtual()) {
-    timers_->JumpWhen([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->MayJump(); }, this);
-  }
+  if (IsVirtual()) EnterVirtualTime();
 }
 
-RuntimeCore::~RuntimeCore() {
-  Detach();
-  timers_.reset();
-  // A timer that fired as shut down may have queued something.
-  while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
-  for (auto& slot : owned_slots_) {
-    while (WorkNode* node = slot->deque.Pop()) node->ops->drop(*node);
-    orchestrate_arena_destroy(slot->arena);
-  }
-  ProcessLimit::Remove(slot_limit_);
-}
+RuntimeCore::~RuntimeCore() = default;
 
 // ---- queues ----
 
@@ -73,16 +62,19 @@ void RuntimeCore::Post(Work work) noexcept {
 }
 
 void RuntimeCore::PostUrgent(Work work) noexcept {
-  WorkNode& node = *work.Release();
-  Slot* slot = TakeSlot();
-  if (slot == nullptr) return Enqueue(node);
-  slot->urgent = &node;
+  // The count first, then the phase; Retire() does it the other way round, so one of the two sees the other.
   urgent_.fetch_add(1, std::memory_order_seq_cst);
-  if (StartRunner(*slot)) return;
-  urgent_.fetch_sub(1, std::memory_order_seq_cst);
-  slot->urgent = nullptr;
-  GiveSlot(*slot);
+  WorkNode& node = *work.Release();
+  Slot* slot = IsRetired() ? nullptr : TakeSlot();
+  if (slot != nullptr) {
+    slot->urgent = &node;
+    if (StartRunner(*slot)) return;
+    slot->urgent = nullptr;
+    GiveSlot(*slot);
+  }
   Enqueue(node);
+  urgent_.fetch_sub(1, std::memory_order_seq_cst);
+  NoteQuiet();
 }
 
 void RuntimeCore::Enqueue(WorkNode& node) noexcept {
@@ -90,11 +82,20 @@ void RuntimeCore::Enqueue(WorkNode& node) noexcept {
   if (slot != nullptr) {
     slot->posted.store(slot->posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (!slot->deque.PushSeqCst(&node)) injected_.Push(node);  // the deque could not grow
+    WakeRunner();
   } else {
-    outside_posted_.fetch_add(1, std::memory_order_relaxed);
-    injected_.Push(node);
+    Inject(node);
   }
+}
+
+void RuntimeCore::EnqueueLast(WorkNode& node) noexcept { Inject(node); }
+
+void RuntimeCore::Inject(WorkNode& node) noexcept {
+  outside_posted_.fetch_add(1, std::memory_order_relaxed);
+  injected_.Push(node);
   WakeRunner();
+  // The push first, then the phase; Retire() does it the other way round: this thread or that one finds the node.
+  if (IsRetired()) DropInjected();
 }
 
 bool RuntimeCore::Unqueue(WorkNode& node) noexcept {
@@ -220,13 +221,62 @@ void RuntimeCore::OutsideSleeps() noexcept {
   timers_->Wake();
 }
 
+namespace {
+
+struct VirtualRuntimes {
+  Mutex mutex;
+  std::vector<RuntimeCore*> all;  // under mutex
+  std::atomic<std::size_t> count{0};
+  std::atomic<std::uint64_t> strangers{0};  // as outside_blocked_
+};
+
+VirtualRuntimes& GetVirtualRuntimes() noexcept {
+  static auto* const runtimes = new VirtualRuntimes;  // never destroyed
+  return *runtimes;
+}
+
+}  // namespace
+
+void RuntimeCore::EnterVirtualTime() {
+  auto& runtimes = GetVirtualRuntimes();
+  {
+    const std::lock_guard lock(runtimes.mutex);
+    runtimes.all.push_back(this);
+    runtimes.count.store(runtimes.all.size(), std::memory_order_relaxed);
+  }
+  timers_->JumpWhen([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->MayJump(); }, this);
+}
+
+void RuntimeCore::LeaveVirtualTime() noexcept {
+  auto& runtimes = GetVirtualRuntimes();
+  const std::lock_guard lock(runtimes.mutex);
+  std::erase(runtimes.all, this);
+  runtimes.count.store(runtimes.all.size(), std::memory_order_relaxed);
+}
+
+bool RuntimeCore::AnyIsVirtual() noexcept { return GetVirtualRuntimes().count.load(std::memory_order_relaxed) != 0; }
+
+void RuntimeCore::StrangerSleeps() noexcept {
+  auto& runtimes = GetVirtualRuntimes();
+  runtimes.strangers.fetch_add(kOutsideChange + 1, std::memory_order_seq_cst);
+  const std::lock_guard lock(runtimes.mutex);
+  for (RuntimeCore* runtime : runtimes.all) runtime->timers_->Wake();
+}
+
+void RuntimeCore::StrangerWakes() noexcept {
+  GetVirtualRuntimes().strangers.fetch_add(kOutsideChange - 1, std::memory_order_seq_cst);
+}
+
 // Virtual time may pass when a thread from outside waits for something that only a timer can bring: it waited
 // before and after the look at the rest, so it has neither posted nor been woken meanwhile.
 bool RuntimeCore::MayJump() const noexcept {
-  const auto outside = outside_blocked_.load(std::memory_order_seq_cst);
-  return static_cast<std::uint32_t>(outside) > 0 && urgent_.load(std::memory_order_seq_cst) == 0 &&
-         !permits_.SpinningNow() && permits_.AvailableNow() == static_cast<std::int32_t>(width_) && !AnyWork() &&
-         outside_blocked_.load(std::memory_order_seq_cst) == outside;
+  const auto& strangers = GetVirtualRuntimes().strangers;
+  const auto own = outside_blocked_.load(std::memory_order_seq_cst);
+  const auto other = strangers.load(std::memory_order_seq_cst);
+  return (static_cast<std::uint32_t>(own) > 0 || static_cast<std::uint32_t>(other) > 0) &&
+         urgent_.load(std::memory_order_seq_cst) == 0 && !permits_.SpinningNow() &&
+         permits_.AvailableNow() == static_cast<std::int32_t>(width_) && !AnyWork() &&
+         outside_blocked_.load(std::memory_order_seq_cst) == own && strangers.load(std::memory_order_seq_cst) == other;
 }
 
 // ---- life ----
@@ -246,22 +296,63 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
   timers_->Stop();
   if (mode == ShutdownMode::Cancel && WaitIdle(until, true)) return 0;
-  return Remaining() + static_cast<std::size_t>(std::max<std::int64_t>(0, pending_.load(std::memory_order_seq_cst)));
+  DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
+  return Remaining();
 }
 
-bool RuntimeCore::Retire() noexcept {
-  if (Remaining() != 0) return false;
-  while (runners_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
-  return true;
+void RuntimeCore::DropQueued() noexcept {
+  const auto drop = [this](WorkNode& node) {
+    node.ops->drop(node);
+    outside_ran_.fetch_add(1, std::memory_order_release);
+  };
+  while (WorkNode* node = injected_.TryPop()) drop(*node);
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    while (WorkNode* node = slots_[i].load(std::memory_order_acquire)->deque.Steal()) drop(*node);
+  }
+}
+
+// Dropping may post more: the outermost call takes that, too, so that the depth costs no stack.
+void RuntimeCore::DropInjected() noexcept {
+  while (!injected_.Empty()) {
+    if (dropping_.exchange(true, std::memory_order_seq_cst)) return;  // who drops looks again after letting go
+    while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
+    dropping_.store(false, std::memory_order_seq_cst);
+  }
+}
+
+void RuntimeCore::Retire() noexcept {
+  phase_.store(Phase::Retired, std::memory_order_seq_cst);
+  // Once closed, no runner is launched any more; those that are there leave.
+  while (!permits_.TryClose(static_cast<std::int32_t>(width_))) std::this_thread::yield();
+  while (urgent_.load(std::memory_order_seq_cst) != 0 || runners_.load(std::memory_order_acquire) != 0) {
+    std::this_thread::yield();
+  }
+  timers_->Close();
+  DropInjected();
+  DropQueued();
+  const std::lock_guard lock(slots_mutex_);
+  for (auto& slot : owned_slots_) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
+  ProcessLimit::Remove(slot_limit_);
+  observer_.store(nullptr, std::memory_order_relaxed);
+  muted_.store(true, std::memory_order_seq_cst);
+  while (reporting_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
 }
 
 void RuntimeCore::SendReport(const Report& report) noexcept {
+  // The count first, then the flag; Retire() does it the other way round.
+  reporting_.fetch_add(1, std::memory_order_seq_cst);
+  bool sent = false;
   try {
-    if (options_.on_report) return options_.on_report(report);
+    if (options_.on_report && !muted_.load(std::memory_order_seq_cst)) {
+      options_.on_report(report);
+      sent = true;
+    }
   } catch (...) {
     std::fputs("orchestrate: on_report threw; its report follows\n", stderr);
   }
-  PrintReport(report);
+  reporting_.fetch_sub(1, std::memory_order_seq_cst);
+  if (!sent) PrintReport(report);
 }
 
 void PrintReport(const Report& report) noexcept {

@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include <orchestrate/base/concurrent_queue.hpp>
+#include "base/concurrent_queue.hpp"
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/base/work_stealing_deque.hpp>
-#include <orchestrate/exec/detail/permits.hpp>
+#include "base/work_stealing_deque.hpp"
+#include "exec/permits.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/exec/detail/thread_state.hpp>
+#include "exec/thread_state.hpp"
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 
@@ -47,7 +47,7 @@ class RuntimeCore final : public Executor {
   void PostUrgent(Work work) noexcept override;
   [[nodiscard]] Capabilities GetCapabilities() const noexcept override { return {.parallel = width_ > 1, .blocking = true}; }
   [[nodiscard]] TimerService& Timers() noexcept override { return *timers_; }
-  [[nodiscard]] TimePoint Now() noexcept override { return clock_.Now(); }
+  [[nodiscard]] TimePoint Now() noexcept override { return timers_->Now(); }
   [[nodiscard]] bool IsRunning() const noexcept override {
     return phase_.load(std::memory_order_seq_cst) == Phase::Running;
   }
@@ -56,8 +56,11 @@ class RuntimeCore final : public Executor {
 
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
+  void EnqueueLast(WorkNode& node) noexcept;
   [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
   void NoteRan() noexcept;
+  // Counts a body that a thread from outside runs although its entry is still in a queue.
+  void NoteTaken() noexcept { outside_posted_.fetch_add(1, std::memory_order_seq_cst); }
 
   // ---- permits ----
   [[nodiscard]] bool TryBorrow() noexcept { return permits_.TryAcquire(); }
@@ -67,23 +70,29 @@ class RuntimeCore final : public Executor {
   void EndBlocked() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
 
   // ---- virtual time ----
-  [[nodiscard]] bool IsVirtual() const noexcept { return clock_.AsVirtual() != nullptr; }
+  [[nodiscard]] bool IsVirtual() const noexcept { return is_virtual_; }
   void OutsideSleeps() noexcept;
+  // The same for a wait of which nobody knows what it depends on: it counts for every runtime in virtual time.
+  [[nodiscard]] static bool AnyIsVirtual() noexcept;
+  static void StrangerSleeps() noexcept;
+  static void StrangerWakes() noexcept;
   void OutsideWakes() noexcept { outside_blocked_.fetch_add(kOutsideChange - 1, std::memory_order_seq_cst); }
 
   // ---- life ----
   [[nodiscard]] bool WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept;
   [[nodiscard]] std::size_t Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept;
-  // Waits for the runners to leave; false when bodies still run, then the core must stay.
-  [[nodiscard]] bool Retire() noexcept;
+  // Gives everything up but the memory, which contexts and tasks may still lead to; no body is running.
+  void Retire() noexcept;
   [[nodiscard]] std::size_t Remaining() const noexcept;
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
-  [[nodiscard]] Observer* GetObserver() const noexcept { return options_.observer; }
+  [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
   [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
   void SendReport(const Report& report) noexcept;
 
  private:
-  enum class Phase : std::uint8_t { Running, Draining, Cancelling };
+  enum class Phase : std::uint8_t { Running, Draining, Cancelling, Retired };
+
+  [[nodiscard]] bool IsRetired() const noexcept { return phase_.load(std::memory_order_seq_cst) == Phase::Retired; }
 
   static void RunnerEntry(void* slot) noexcept;
   void Runner(Slot& slot) noexcept;
@@ -101,11 +110,17 @@ class RuntimeCore final : public Executor {
   void GiveSlot(Slot& slot) noexcept;
   void LeaveRunner(Slot& slot) noexcept;
   [[nodiscard]] bool Quiet(bool with_timers) const noexcept;
+  void EnterVirtualTime();
+  void LeaveVirtualTime() noexcept;
   [[nodiscard]] bool MayJump() const noexcept;
   void NoteQuiet() noexcept;
+  void Inject(WorkNode& node) noexcept;
+  void DropQueued() noexcept;
+  void DropInjected() noexcept;
 
   RuntimeOptions options_;
-  const ClockSource& clock_;
+  std::atomic<Observer*> observer_;  // null once retired, as the user's object may be gone
+  const bool is_virtual_;
   const std::size_t width_;
   const std::size_t slot_limit_;
   std::atomic<Phase> phase_{Phase::Running};
@@ -123,6 +138,9 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};
   std::atomic<std::uint32_t> runners_{0};
+  std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report
+  std::atomic<bool> muted_{false};           // on_report may be gone
+  std::atomic<bool> dropping_{false};        // somebody is in DropInjected()
 
   std::unique_ptr<std::atomic<Slot*>[]> slots_;
   std::atomic<std::size_t> slot_count_{0};

@@ -15,10 +15,21 @@ void PostNode(Executor& executor, WorkNode& node) noexcept {
 
 void PostNext(Executor& executor, WorkNode& node) noexcept { PostNode(executor, node); }
 
+void PostLast(Executor& executor, WorkNode& node) noexcept {
+  if (auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->EnqueueLast(node);
+  executor.Post(Work(node));
+}
+
 void PostUrgentNode(Executor& executor, WorkNode& node) noexcept { executor.PostUrgent(Work(node)); }
 
 bool Unqueue(Executor& executor, WorkNode& node) noexcept {
   return ExecutorAccess::RuntimeOf(executor)->Unqueue(node);
+}
+
+bool NoteTaken(Executor& executor) noexcept {
+  if (t_thread.slot != nullptr) return false;  // the waiting body is counted already
+  ExecutorAccess::RuntimeOf(executor)->NoteTaken();
+  return true;
 }
 
 void NoteRan(Executor& executor) noexcept { ExecutorAccess::RuntimeOf(executor)->NoteRan(); }
@@ -28,19 +39,31 @@ void NoteRan(Executor& executor) noexcept { ExecutorAccess::RuntimeOf(executor)-
 ClaimRight::ClaimRight(Executor& executor) noexcept {
   RuntimeCore* runtime = ExecutorAccess::RuntimeOf(executor);
   if (runtime == nullptr) return;
-  if (t_thread.runtime == runtime) {
+  RuntimeCore* own = t_thread.runtime;
+  if (own == runtime) {
     granted_ = true;
-  } else if (runtime->TryBorrow()) {
-    granted_ = true;
-    borrowed_ = runtime;
-    outer_runtime_ = std::exchange(t_thread.runtime, runtime);
-    outer_slot_ = std::exchange(t_thread.slot, nullptr);
+    return;
   }
+  // For its own runtime a worker that runs somebody else's work is blocked: that work may wait for work here.
+  if (own != nullptr && !own->BeginBlocked()) return;
+  granted_ = runtime->TryBorrow();
+  if (!granted_) {
+    if (own != nullptr) own->EndBlocked();
+    return;
+  }
+  borrowed_ = runtime;
+  outer_runtime_ = std::exchange(t_thread.runtime, runtime);
+  outer_slot_ = std::exchange(t_thread.slot, nullptr);
+  if (own != nullptr) own->ReturnPermit();
 }
 
 void ClaimRight::Return() noexcept {
   t_thread.runtime = outer_runtime_;
   t_thread.slot = outer_slot_;
+  if (outer_runtime_ != nullptr) {
+    outer_runtime_->TakePermitBack();
+    outer_runtime_->EndBlocked();
+  }
   borrowed_->ReturnPermit();
 }
 
@@ -53,23 +76,29 @@ BlockingSection::BlockingSection(RuntimeCore* served) noexcept {
       return;
     }
     worker_of_ = own;
+    // A thread from outside that runs the task it waits for still waits from outside: virtual time may pass.
+    if (t_thread.slot == nullptr && own->IsVirtual()) watched_ = own;
     if (Observer* observer = own->GetObserver()) observer->WorkerBlocked();
-  } else if (served != nullptr && served->IsVirtual()) {
+  } else if (served == nullptr) {
+    is_stranger_ = RuntimeCore::AnyIsVirtual();
+  } else if (served->IsVirtual()) {
     watched_ = served;
   }
 }
 
 void BlockingSection::Suspend() noexcept {
-  if (worker_of_ == nullptr && watched_ == nullptr) return;
+  if (worker_of_ == nullptr && watched_ == nullptr && !is_stranger_) return;
   if (suspended_.exchange(true, std::memory_order_acq_rel)) return;
   if (worker_of_ != nullptr) worker_of_->ReturnPermit();
   if (watched_ != nullptr) watched_->OutsideSleeps();
+  if (is_stranger_) RuntimeCore::StrangerSleeps();
 }
 
 void BlockingSection::Resume() noexcept {
   if (!suspended_.exchange(false, std::memory_order_acq_rel)) return;
   if (worker_of_ != nullptr) worker_of_->TakePermitBack();
   if (watched_ != nullptr) watched_->OutsideWakes();
+  if (is_stranger_) RuntimeCore::StrangerWakes();
 }
 
 BlockingSection::~BlockingSection() {
@@ -95,6 +124,11 @@ void SendReport(Executor* executor, const Report& report) noexcept {
 Observer* ObserverOf(Executor& executor) noexcept {
   const auto* runtime = ExecutorAccess::RuntimeOf(executor);
   return runtime != nullptr ? runtime->GetObserver() : nullptr;
+}
+
+std::size_t WidthOf(const Executor& executor) noexcept {
+  if (const auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->Width();
+  return executor.GetCapabilities().parallel ? AvailableCpus() : 1;
 }
 
 std::size_t StackLeft() noexcept {

@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include <orchestrate/base/concurrent_queue.hpp>
+#include "base/concurrent_queue.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
 
 namespace orchestrate::inline v1 {

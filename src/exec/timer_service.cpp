@@ -48,7 +48,7 @@ Registry& AllServices() noexcept {
 struct TimerService::Impl final : ClockListener, Registered {
   // Without a driver there is no thread.
   Impl(const ClockSource& source, std::unique_ptr<Driver> place)
-      : clock(source), manual(source.AsVirtual()), driver(std::move(place)), wheel(TickOf(source.Now())) {
+      : clock(&source), manual(source.AsVirtual()), driver(std::move(place)), wheel(TickOf(source.Now())) {
     if (driver != nullptr) StartThread();
     Registry& all = AllServices();
     const std::lock_guard lock(all.mutex);
@@ -71,15 +71,26 @@ struct TimerService::Impl final : ClockListener, Registered {
       const std::lock_guard lock(all.mutex);
       Unlink();
     }
-    if (driver == nullptr) {
-      FireAll(TimerWheel::kNever);
-      return;
-    }
-    if (manual != nullptr) manual->Unsubscribe(*this);
-    quit.store(true, std::memory_order_seq_cst);
-    driver->Wake();
-    if (thread.joinable()) thread.join();
+    Close();
   }
+
+  void Close() noexcept {
+    if (thread.joinable()) {
+      if (manual != nullptr) manual->Unsubscribe(*this);
+      quit.store(true, std::memory_order_seq_cst);
+      driver->Wake();
+      thread.join();
+    }
+    {
+      const std::lock_guard lock(mutex);
+      stopped = closed = true;
+    }
+    FireAll(TimerWheel::kNever);
+    last_time.time = Now();
+    clock.store(&last_time, std::memory_order_release);
+  }
+
+  [[nodiscard]] TimePoint Now() const noexcept { return clock.load(std::memory_order_acquire)->Now(); }
 
   void ClockMoved() noexcept override { driver->Wake(); }
 
@@ -94,7 +105,7 @@ struct TimerService::Impl final : ClockListener, Registered {
 
   void Loop() noexcept {
     while (!quit.load(std::memory_order_seq_cst)) {
-      const bool more = FireDue(TickOf(clock.Now()));
+      const bool more = FireDue(TickOf(Now()));
       if (more || quit.load(std::memory_order_seq_cst)) continue;
       std::uint64_t next = 0;
       {
@@ -114,7 +125,7 @@ struct TimerService::Impl final : ClockListener, Registered {
   }
 
   bool TryJump(std::uint64_t next) noexcept {
-    if (TickOf(clock.Now()) >= next) return true;
+    if (TickOf(Now()) >= next) return true;
     auto* idle = is_idle.load(std::memory_order_acquire);
     return idle != nullptr && idle(idle_context) && manual->OfferJump(TickStart(next));
   }
@@ -155,13 +166,21 @@ struct TimerService::Impl final : ClockListener, Registered {
 
   using TimerEvent = detail::TimerEvent;
 
-  const ClockSource& clock;
+  // Shows the time at which the service was closed: the user's clock may be gone.
+  struct LastTime final : ClockSource {
+    [[nodiscard]] TimePoint Now() const noexcept override { return time; }
+    TimePoint time{};
+  };
+
+  LastTime last_time;
+  std::atomic<const ClockSource*> clock;
   VirtualClock* const manual;
   const std::unique_ptr<Driver> driver;  // null: by hand
   detail::Mutex mutex;
   TimerWheel wheel;                  // under mutex
   std::uint64_t sleeping_until = 0;  // under mutex: 0 while awake
   bool stopped = false;              // under mutex
+  bool closed = false;               // under mutex: nobody else fires any more
   std::atomic<bool> quit{false};
   std::atomic<bool (*)(void*) noexcept> is_idle{nullptr};
   void* idle_context = nullptr;
@@ -177,18 +196,24 @@ TimerService::TimerService(const ClockSource& clock, TimersByHand /*by_hand*/)
 
 TimerService::~TimerService() { Stop(); }
 
-TimePoint TimerService::Now() const noexcept { return impl_->clock.Now(); }
+TimePoint TimerService::Now() const noexcept { return impl_->Now(); }
 
 void TimerService::Schedule(detail::Timer& timer, TimePoint deadline) noexcept {
   const std::uint64_t tick = DeadlineTick(deadline);
   bool wake = false;
+  bool closed = false;
   {
     const std::lock_guard lock(impl_->mutex);
+    closed = impl_->closed;
     impl_->wheel.Schedule(timer, impl_->stopped ? 0 : tick);
     wake = tick < impl_->sleeping_until || impl_->stopped;
     if (wake) impl_->sleeping_until = tick;  // one wake is enough until something earlier comes
   }
-  if (wake) impl_->Wake();
+  if (closed) {
+    impl_->FireAll(TimerWheel::kNever);
+  } else if (wake) {
+    impl_->Wake();
+  }
 }
 
 bool TimerService::Cancel(detail::Timer& timer) noexcept {
@@ -204,6 +229,13 @@ void TimerService::Stop() noexcept {
   impl_->Wake();
 }
 
+void TimerService::Close() noexcept { impl_->Close(); }
+
+bool TimerService::IsRunning() const noexcept {
+  const std::lock_guard lock(impl_->mutex);
+  return !impl_->stopped;
+}
+
 std::size_t TimerService::Armed() const noexcept { return impl_->Armed(); }
 
 TimePoint TimerService::NextDue() const noexcept {
@@ -212,7 +244,7 @@ TimePoint TimerService::NextDue() const noexcept {
   return next == TimerWheel::kNever ? TimePoint::max() : TickStart(next);
 }
 
-void TimerService::FireDue() noexcept { impl_->FireAll(TickOf(impl_->clock.Now())); }
+void TimerService::FireDue() noexcept { impl_->FireAll(TickOf(impl_->Now())); }
 
 void TimerService::Wake() noexcept { impl_->Wake(); }
 

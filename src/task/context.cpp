@@ -2,8 +2,8 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
-#include <orchestrate/task/detail/context_links.hpp>
-#include <orchestrate/task/detail/scopes.hpp>
+#include "task/context_links.hpp"
+#include "task/scopes.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1 {

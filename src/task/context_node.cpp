@@ -4,8 +4,8 @@
 #include <new>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/context_links.hpp>
-#include <orchestrate/task/detail/root_node.hpp>
+#include "task/context_links.hpp"
+#include "task/root_node.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1::detail {

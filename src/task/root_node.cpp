@@ -1,11 +1,11 @@
-#include <orchestrate/task/detail/root_node.hpp>
+#include "task/root_node.hpp"
 
 #include <mutex>
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/context.hpp>
-#include <orchestrate/task/detail/context_links.hpp>
+#include "task/context_links.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -28,6 +28,10 @@ void DropRoot(RootNode& root, std::uint32_t count) noexcept {
   // Release pairs with the acquire of the last owner, which destroys the node.
   if (root.refs.fetch_sub(count, sync::memory_order_acq_rel) != count) return;
   DestroyLinks(root);
+  if (root.kept != nullptr) {
+    ExecutorAccess::AttachmentOf(*root.kept).store(nullptr, std::memory_order_relaxed);
+    delete root.kept;
+  }
   delete &root;
 }
 
@@ -89,6 +93,11 @@ void RootNode::CancelAll() noexcept { EndScope(*this, Error(Errc::Cancelled).Wit
 
 void RootNode::ExecutorEnded() noexcept {
   executor.store(&Ended(), sync::memory_order_release);
+  DropRoot(*this, 1);
+}
+
+void RootNode::Keep(Executor& owner) noexcept {
+  kept = &owner;
   DropRoot(*this, 1);
 }
 

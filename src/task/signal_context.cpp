@@ -10,7 +10,7 @@
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/base/sync.hpp>
 #include <orchestrate/task/context.hpp>
-#include <orchestrate/task/detail/scopes.hpp>
+#include "task/scopes.hpp"
 
 namespace orchestrate::inline v1 {
 namespace detail {

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/frame.hpp>
+#include "task/frame.hpp"
 #include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {

@@ -4,10 +4,10 @@
 #include <new>
 #include <string>
 
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/exec/detail/thread_state.hpp>
-#include <orchestrate/task/detail/frame.hpp>
+#include "exec/thread_state.hpp"
+#include "task/frame.hpp"
 #include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {
@@ -169,6 +169,22 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
   return true;
 }
 
+bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != kCreated) return false;
+  } while (!core.state.compare_exchange_weak(state, state ^ (kCreated ^ kAdopting), sync::memory_order_acquire,
+                                             sync::memory_order_relaxed));
+  core.parent = &parent;
+  core.scope = parent.scope;
+  core.flags |= parent.scope->flags & ContextNode::kObserved;
+  core.seen_epoch.store(parent.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
+  // Nobody else changes the state in this phase, so a store does. Release as in TryAdopt().
+  core.state.store(state ^ (kCreated ^ kBatched), sync::memory_order_release);
+  return true;
+}
+
 void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
@@ -212,15 +228,15 @@ void SkipEndedParents(TaskCore& core) noexcept {
   }
 }
 
-}  // namespace
-
-bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
+// `watch` is a constant null or not, in each of the two callers.
+inline bool RunFrom(TaskCore& core, std::uint32_t from, Stopwatch* watch) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
     // Acquire pairs with the release of Submit() or TryAdopt(): callable, parent and scope are set.
   } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kRunning), sync::memory_order_acquire,
                                              sync::memory_order_relaxed));
+  const bool continues = watch != nullptr && std::exchange(watch->is_now, false);
   BodyResult result;
   if (Error ended = EndOf(core)) {
     core.ticks.store(0, sync::memory_order_relaxed);
@@ -231,13 +247,24 @@ bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   const FrameScope frame(core);
-  const auto begin = ReadTicks();
+  const auto begin = continues ? watch->ticks : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
   if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
-  core.ticks.store(ReadTicks() - begin, sync::memory_order_relaxed);
+  const auto end = ReadTicks();
+  core.ticks.store(end - begin, sync::memory_order_relaxed);
+  if (watch != nullptr) {
+    watch->ticks = end;
+    watch->is_now = core.Ops().light && !core.waiters.HasNodes() && (core.flags & ContextNode::kObserved) == 0;
+  }
   FinishBody(core, result);
   return true;
 }
+
+}  // namespace
+
+bool TryRun(TaskCore& core, std::uint32_t from) noexcept { return RunFrom(core, from, nullptr); }
+
+bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept { return RunFrom(core, from, &watch); }
 
 }  // namespace orchestrate::inline v1::detail

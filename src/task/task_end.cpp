@@ -1,8 +1,8 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/exec/detail/thread_state.hpp>
-#include <orchestrate/task/detail/frame.hpp>
+#include "exec/thread_state.hpp"
+#include "task/frame.hpp"
 #include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {

@@ -1,11 +1,11 @@
 #include <chrono>
 
 #include <orchestrate/base/parker.hpp>
-#include <orchestrate/exec/detail/forked.hpp>
+#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/exec/detail/thread_state.hpp>
+#include "exec/thread_state.hpp"
 #include <orchestrate/exec/timer_service.hpp>
-#include <orchestrate/task/detail/frame.hpp>
+#include "task/frame.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
@@ -34,20 +34,25 @@ void ClaimQueued(TaskCore& core) noexcept {
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
   const bool mine = Unqueue(executor, core);
   if (mine && core.successor != nullptr) PostSuccessor(core);
+  const bool counted = mine || NoteTaken(executor);
   TryRun(core, kQueued);
-  if (!mine) return;
-  NoteRan(executor);
-  Unref(core);
+  if (counted) NoteRan(executor);
+  if (mine) Unref(core);
+}
+
+bool RunsInBatchOf(const TaskCore& core) noexcept {
+  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+    if (frame->core->parent == core.parent) return true;
+  }
+  return false;
 }
 
 // A body that waits for a task of its own batch which is not admitted yet lends it its admission.
 void ClaimBatched(TaskCore& core) noexcept {
-  if (StackLeft() < kClaimStack) return;
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
-    if (frame->core->parent == core.parent) {
-      TryRun(core, kBatched);
-      return;
-    }
+  if (StackLeft() < kClaimStack) {
+    LendAdmission(core);
+  } else if (RunsInBatchOf(core)) {
+    TryRun(core, kBatched);
   }
 }
 
@@ -57,16 +62,12 @@ void Claim(TaskCore& core) noexcept {
       return ClaimQueued(core);
     case kBatched:
       return ClaimBatched(core);
+    case kRunning:
+      if (core.Ops().help != nullptr && StackLeft() >= kClaimStack) core.Ops().help(core);
+      return;
     default:
       return;
   }
-}
-
-Error CannotEnd(TaskCore& core) noexcept {
-  if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
-    return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
-  }
-  return {};
 }
 
 struct TaskWaiter : Waiter, ThreadWait {
@@ -114,13 +115,34 @@ bool SpinUntilTerminal(const TaskCore& core) noexcept {
 
 }  // namespace
 
-Error Await(TaskCore& core) noexcept {
-  if (core.IsTerminal()) return {};
+void LendAdmission(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_acquire);
+  if ((state & ContextNode::kPhaseMask) != kBatched || !RunsInBatchOf(core)) return;
+  do {
+    if ((state & ContextNode::kPhaseMask) != kBatched) return;
+  } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
+                                             sync::memory_order_acquire));
+  Ref(core);  // the queue's
+  if (!PostTask(ExecutorOf(core), core)) DropQueued(core);
+}
+
+Error CannotEnd(const TaskCore& core) noexcept {
   if (IsForked()) return ForkedError("Wait");
-  Claim(core);
-  if (core.IsTerminal()) return {};
   if (RunsBelow(core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
-  Error failure = CannotEnd(core);
+  if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
+    return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
+  }
+  return {};
+}
+
+Error PrepareAwait(TaskCore& core) noexcept {
+  if (core.IsTerminal()) return {};
+  if (!IsForked()) Claim(core);
+  return core.IsTerminal() ? Error() : CannotEnd(core);
+}
+
+Error Await(TaskCore& core) noexcept {
+  Error failure = PrepareAwait(core);
   if (failure || SpinUntilTerminal(core)) return failure;
   Block(core, nullptr, failure);
   return failure;
@@ -128,10 +150,9 @@ Error Await(TaskCore& core) noexcept {
 
 bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (core.IsTerminal()) return true;
-  if (IsForked()) failure = ForkedError("WaitUntil");
-  if (!failure && RunsBelow(core)) failure = {Errc::WouldDeadlock, "WaitUntil: the task waits for itself"};
-  if (!failure) failure = CannotEnd(core);
+  failure = CannotEnd(core);
   if (failure) return false;
+  LendAdmission(core);
   return Block(core, &until, failure);
 }
 

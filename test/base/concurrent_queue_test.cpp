@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <orchestrate/base/concurrent_queue.hpp>
+#include "base/concurrent_queue.hpp"
 #include <thread>
 #include <vector>
 

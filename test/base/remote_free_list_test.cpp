@@ -3,7 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <orchestrate/base/remote_free_list.hpp>
+#include "base/remote_free_list.hpp"
 #include <thread>
 #include <vector>
 

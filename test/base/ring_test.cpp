@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <orchestrate/base/ring.hpp>
+#include "base/ring.hpp"
 #include <thread>
 #include <vector>
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <orchestrate/base/work_stealing_deque.hpp>
+#include "base/work_stealing_deque.hpp"
 #include <thread>
 #include <vector>
 

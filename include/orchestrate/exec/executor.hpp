@@ -11,6 +11,8 @@ namespace orchestrate::inline v1 {
 class TimerService;
 class Context;
 
+class Executor;
+
 namespace detail {
 class RuntimeCore;
 struct ExecutorAccess;
@@ -20,6 +22,8 @@ class Attachment {
  public:
   virtual void CancelAll() noexcept = 0;  // the executor shuts down: everything below the root ends
   virtual void ExecutorEnded() noexcept = 0;
+  // The executor has stopped for good; its memory stays while handles may lead to it.
+  virtual void Keep(Executor& executor) noexcept = 0;
 
  protected:
   ~Attachment() = default;

@@ -66,6 +66,14 @@ class ORCHESTRATE_API TimerService {
   /// Fires what is armed as shut down, and everything that is armed later; idempotent.
   void Stop() noexcept;
 
+  /// Stops, ends the thread, and lets go of the clock, whose time stands still from then on.
+  ///
+  /// @par Blocks  Until the thread has fired what was armed; not for that thread itself.
+  void Close() noexcept;
+
+  /// Says whether timers still expire: false after Stop().
+  [[nodiscard]] bool IsRunning() const noexcept;
+
   /// Returns how many timers are armed.
   [[nodiscard]] std::size_t Armed() const noexcept;
 

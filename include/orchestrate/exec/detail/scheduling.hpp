@@ -24,13 +24,19 @@ ORCHESTRATE_API void PostNode(Executor& executor, WorkNode& node) noexcept;
 // Queues a node as the calling worker's next one; elsewhere as PostNode does.
 ORCHESTRATE_API void PostNext(Executor& executor, WorkNode& node) noexcept;
 
+// Queues a node behind everything that the calling worker has queued.
+ORCHESTRATE_API void PostLast(Executor& executor, WorkNode& node) noexcept;
+
 // Queues a node that has to start even when all workers are busy.
 ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept;
 
 // Takes `node` out of its queue when it can be found there at once; false leaves a stale entry behind.
 ORCHESTRATE_API bool Unqueue(Executor& executor, WorkNode& node) noexcept;
 
-// Counts a node that was taken out by Unqueue() as done.
+// Counts a task that this thread runs although its entry is still queued; false when that is not needed.
+ORCHESTRATE_API bool NoteTaken(Executor& executor) noexcept;
+
+// Counts a node that was taken out by Unqueue(), or counted by NoteTaken(), as done.
 ORCHESTRATE_API void NoteRan(Executor& executor) noexcept;
 
 // The right to run a queued task of `executor` on this thread while the object lives.
@@ -75,6 +81,7 @@ class ORCHESTRATE_API BlockingSection {
  private:
   RuntimeCore* worker_of_ = nullptr;  // gave its permit
   RuntimeCore* watched_ = nullptr;    // counts this thread as one that waits for it
+  bool is_stranger_ = false;           // nobody knows what it waits for
   std::atomic<bool> suspended_{false};
   Error failure_;
 };
@@ -83,6 +90,9 @@ class ORCHESTRATE_API BlockingSection {
 ORCHESTRATE_API void SendReport(Executor* executor, const Report& report) noexcept;
 
 ORCHESTRATE_API Observer* ObserverOf(Executor& executor) noexcept;
+
+// How many pieces of work the executor runs at a time, as far as is known; at least 1.
+[[nodiscard]] ORCHESTRATE_API std::size_t WidthOf(const Executor& executor) noexcept;
 
 // How much stack is left below the caller on this thread, in bytes.
 ORCHESTRATE_API std::size_t StackLeft() noexcept;

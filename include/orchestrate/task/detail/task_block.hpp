@@ -57,7 +57,8 @@ struct TaskBlock final : ValueCore<T> {
 
   static TaskBlock& Self(TaskCore& core) noexcept { return static_cast<TaskBlock&>(core); }
 
-  static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release};
+  static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr,
+                                std::is_trivially_destructible_v<Body>};
 
   [[no_unique_address]] Extra extra;
   union {

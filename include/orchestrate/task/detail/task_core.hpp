@@ -46,6 +46,9 @@ struct TaskOps : WorkOps {
   void (*invoke)(TaskCore&, BodyResult&) noexcept;
   void (*destroy)(TaskCore&, unsigned parts) noexcept;
   void (*release)(TaskCore&) noexcept;  // ends the block's life and returns its memory
+  // Of a running job: does some of its work on the thread that waits for it.
+  void (*help)(TaskCore&) noexcept = nullptr;
+  bool light = false;  // destroying the callable does nothing
 };
 
 using Waiter = WaiterOf<TaskCore>;
@@ -96,6 +99,18 @@ ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t 
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 // Runs a task on this thread if it is still in `from`; false when somebody was faster.
 ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from) noexcept;
+// The same for one of several tasks in a row. `watch` holds the time at which the one before left its body, and
+// whether nothing but bookkeeping was done since: then it is the start of this one, too.
+struct Stopwatch {
+  std::uint64_t ticks = 0;
+  bool is_now = false;
+};
+ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept;
+// Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
+ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
+// Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet is
+// handed to its executor, for the caller leaves its own admission unused meanwhile.
+ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
@@ -119,6 +134,10 @@ ORCHESTRATE_API void StampEnd(TaskCore& core) noexcept;
 // ---- waiting ----
 // Blocks until `core` is terminal. An error when that can never be.
 ORCHESTRATE_API Error Await(TaskCore& core) noexcept;
+// What Await() does before it blocks: runs the task here when it can. An error when the wait could never end.
+ORCHESTRATE_API Error PrepareAwait(TaskCore& core) noexcept;
+// Why waiting for `core` could never end, empty when it can.
+ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
 // False when `until` (by the task's clock) passed first.
 ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
 // The error of a terminal task, marked as read; empty when it completed.

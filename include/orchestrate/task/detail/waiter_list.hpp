@@ -44,6 +44,12 @@ class WaiterList {
     }
   }
 
+  // A snapshot.
+  [[nodiscard]] bool HasNodes() const noexcept {
+    const auto head = head_.load(sync::memory_order_relaxed);
+    return head != 0 && head != kClosed;
+  }
+
   // False when the list is closed: the node was or will be notified, and must stay alive until then.
   [[nodiscard]] bool Remove(Node& node) noexcept {
     return WithLock([&node](Node*& first) {

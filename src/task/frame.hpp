@@ -1,6 +1,6 @@
 #pragma once
 
-#include <orchestrate/exec/detail/thread_state.hpp>
+#include "exec/thread_state.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1::detail {

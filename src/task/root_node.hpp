@@ -5,11 +5,15 @@
 
 namespace orchestrate::inline v1::detail {
 
-// The root of everything that runs on one executor. It outlives the executor while handles are left.
+// The root of everything that runs on one executor. It outlives the executor while handles are left, and keeps the
+// memory of a runtime that has stopped: a thread may still be on its way out of a wait there.
 struct RootNode final : ScopeNode, Attachment {
   explicit RootNode(Executor& owner) noexcept;
   void CancelAll() noexcept override;
   void ExecutorEnded() noexcept override;
+  void Keep(Executor& owner) noexcept override;
+
+  Executor* kept = nullptr;
 };
 
 // Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the shared

@@ -80,6 +80,12 @@ class Permits {
     return false;
   }
 
+  // True when all `width` permits are here and nobody looks for work: from now on none is given to anybody.
+  [[nodiscard]] bool TryClose(std::int32_t width) noexcept {
+    auto word = Pack(width, 0);
+    return word_.compare_exchange_strong(word, Pack(kClosed, 0), sync::memory_order_seq_cst);
+  }
+
   [[nodiscard]] std::int32_t AvailableNow() const noexcept {
     return Available(word_.load(sync::memory_order_seq_cst));
   }
@@ -88,6 +94,7 @@ class Permits {
  private:
   // Low half: available permits, offset so that adding and subtracting one never carries. Upper half: spinning.
   static constexpr std::uint64_t kBias = std::uint64_t{1} << 31;
+  static constexpr std::int64_t kClosed = -(std::int64_t{1} << 30);  // so low that nothing raises it above zero
   static constexpr std::uint64_t Pack(std::int64_t available, std::uint64_t spinning) noexcept {
     return (spinning << 32) | static_cast<std::uint64_t>(available + static_cast<std::int64_t>(kBias));
   }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <orchestrate/base/intrusive_queue.hpp>
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/base/ring.hpp>
+#include "base/ring.hpp"
 #include <orchestrate/base/sync.hpp>
 
 namespace orchestrate::inline v1::detail {

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <orchestrate/exec/timer_service.hpp>
+#include <orchestrate/task/detail/context_node.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// The part of something that waits for a time, and less when a context ends. `Self` derives from it and has
+//   ContextNode& NapContext() noexcept       whose end wakes it; it carries the executor, too
+//   void OnWake(TimerEvent event) noexcept   on the thread of the timers, once after each Begin(): no user
+//   code
+template <class Self>
+struct Nap : Timer, Link {
+  Nap() noexcept {
+    Timer::fire = [](Timer& timer, TimerEvent event) noexcept {
+      auto& self = static_cast<Self&>(timer);
+      RemoveLink(self.NapContext(), self);  // afterwards nobody hurries it any more
+      self.OnWake(event);
+    };
+    Link::fire = [](Link& link) noexcept -> Deferred* {
+      static_cast<Self&>(link).Hurry();
+      return nullptr;
+    };
+  }
+
+  // Sleeps until `until`, or no longer than to the next turn when the context has ended. The caller holds a
+  // reference to Self beyond the call. Throws std::bad_alloc, then nothing was begun.
+  void Begin(TimePoint until) {
+    ContextNode& context = static_cast<Self&>(*this).NapContext();
+    if (NeedsLink(context) && !AddLink(context, *this)) until = TimePoint::min();
+    ExecutorOf(context).Timers().Schedule(*this, until);
+    // An end between the entry and the arming found nothing to hurry.
+    if (EndOf(context)) Hurry();
+  }
+
+  // Makes it wake with the next turn, if it still sleeps.
+  void Hurry() noexcept {
+    TimerService& timers = ExecutorOf(static_cast<Self&>(*this).NapContext()).Timers();
+    if (timers.Cancel(*this)) timers.Schedule(*this, TimePoint::min());
+  }
+
+  // Ends it; false when OnWake() was called or will be.
+  [[nodiscard]] bool End() noexcept {
+    ContextNode& context = static_cast<Self&>(*this).NapContext();
+    RemoveLink(context, *this);
+    return ExecutorOf(context).Timers().Cancel(*this);
+  }
+
+ private:
+  // A runtime's root ends together with the runtime's timers, which wakes it as well.
+  static bool NeedsLink(const ContextNode& context) noexcept {
+    return (context.flags & ContextNode::kRoot) == 0 ||
+           ExecutorAccess::RuntimeOf(ExecutorOf(context)) == nullptr;
+  }
+};
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/flow/detail/nap.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// The pause of a state machine between two steps: it holds no worker, counts as pending work, and posts the
+// next step when its time has come, or at once when the task is cancelled or its context ends.
+struct Pause : Nap<Pause> {
+  [[nodiscard]] ContextNode& NapContext() noexcept { return *core; }
+
+  void OnWake(TimerEvent event) noexcept {
+    was_shut_down = event == TimerEvent::ShutDown;
+    PostSecond();
+  }
+
+  // Pauses `task`, whose next step is `next`. It may run, and end everything, before this returns; only an
+  // error means that it will not.
+  [[nodiscard]] Error Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept;
+
+  // By the step, first of all: an error when the timers were stopped.
+  [[nodiscard]] Error Finish() noexcept;
+
+  // The later of Start() and OnWake(), so that no step runs while the other still touches this object.
+  void PostSecond() noexcept {
+    if (owner_flag.exchange(true, std::memory_order_acq_rel)) PostNode(ExecutorOf(*core), *step);
+  }
+
+  TaskCore* core = nullptr;
+  WorkNode* step = nullptr;
+  bool was_shut_down = false;
+  bool is_pending = false;
+};
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include <orchestrate/base/function.hpp>
+#include <orchestrate/flow/progress.hpp>
+#include <orchestrate/time/deadline.hpp>
+
+namespace orchestrate::inline v1 {
+
+/// Says what a verb over many tasks does when one of them fails.
+enum class OnError : std::uint8_t {
+  Continue,  ///< Runs the others all the same.
+  Stop       ///< Cancels the others: what was not started never is, what runs sees its context end.
+};
+
+/// How a verb over many tasks goes about them.
+///
+/// The progress call-back is called on the executor, one call at a time, after each interval that has passed since
+/// the last call and once at the end, before the job is done. It never runs inside a call that completes a task.
+struct JobOptions {
+  OnError on_error = OnError::Continue;
+  Function<void(const Progress&)> progress;           ///< Empty = none.
+  Nanoseconds interval = std::chrono::milliseconds(100);  ///< Between two reports; more than 0.
+
+  JobOptions() noexcept = default;
+  JobOptions(OnError what_on_error) noexcept : on_error(what_on_error) {}  // NOLINT: InvokeAll(ctx, 8, tasks, OnError::Stop)
+
+  /// Adds a progress call-back, called every `every` at most.
+  template <class F, class Rep = std::int64_t, class Period = std::milli>
+  [[nodiscard]] JobOptions WithProgress(
+      F&& call_back, std::chrono::duration<Rep, Period> every = std::chrono::milliseconds(100)) && {
+    progress = std::forward<F>(call_back);
+    interval = SaturatingNanoseconds(every);
+    return std::move(*this);
+  }
+};
+
+using InvokeAllOptions = JobOptions;
+using ConsumeOptions = JobOptions;
+
+}  // namespace orchestrate::inline v1

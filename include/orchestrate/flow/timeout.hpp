@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <utility>
+
+#include <orchestrate/flow/sleep.hpp>
+#include <orchestrate/task/promise.hpp>
+#include <orchestrate/task/task.hpp>
+#include <orchestrate/time/deadline.hpp>
+
+namespace orchestrate::inline v1 {
+
+namespace detail {
+
+// Ends `outer` as `inner` has ended.
+using PassOn = void (*)(TaskCore& outer, TaskCore& inner) noexcept;
+
+template <class T>
+void PassOnOutcome(TaskCore& outer, TaskCore& inner) noexcept {
+  auto& to = static_cast<ValueCore<T>&>(outer);
+  auto& from = static_cast<ValueCore<T>&>(inner);
+  if (from.PhaseNow() == kCancelled) {
+    CancelTask(to, ReadError(from));
+    return;
+  }
+  if (!BeginSet(to)) return;
+  BodyResult result;
+  if (Error error = ReadError(from)) {
+    Fail(result, std::move(error));
+  } else if constexpr (!std::is_void_v<T>) {
+    RunInto(to, result, [&from] { return TaskAccess::Share(from).Outcome(); });
+  }
+  EndSet(to, result);
+}
+
+// An error when `timeout` is negative or there is no task.
+[[nodiscard]] ORCHESTRATE_API Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout);
+
+// Ends `outer` with what comes first: the end of `inner`, which is started if nobody has, or of the time.
+ORCHESTRATE_API void StartTimeout(TaskCore& outer, const TaskHandle& inner, const Where& where,
+                                  Nanoseconds timeout, PassOn pass_on);
+
+}  // namespace detail
+
+/// Makes a task that ends as `task` does, or with `DeadlineExceeded` when that takes longer than `timeout`.
+///
+/// @param task     a task in any state; one that nobody has started is started under `where`.
+/// @param timeout  from now, 0 or more.
+/// @return the task; `InvalidArgument` for a negative time or an empty handle. The value is copied, or moved
+/// when
+///         it cannot be.
+/// @par Errors        Throws `std::bad_alloc`.
+/// @par Blocks        Never; while it is pending it costs a timer, which is gone when `task` ends first.
+/// @par Cancellation  When the time is over, the result is cancelled or the context ends, `task` is cancelled
+/// and
+///                    the result does not wait for its body: one that does not listen runs on, counted by its
+///                    runtime.
+/// @par Complexity    O(1), three pooled blocks.
+template <class T, class Rep, class Period>
+[[nodiscard]] Task<T> Timeout(const Where& where, const Task<T>& task,
+                              std::chrono::duration<Rep, Period> timeout) {
+  const Nanoseconds time = SaturatingNanoseconds(timeout);
+  if (Error wrong = detail::CheckTimeout(&task, time)) return detail::MakeFailed<T>(std::move(wrong), where);
+  auto outer = detail::TaskAccess::Take(detail::MakeOpen<T>(where));
+  detail::StartTimeout(detail::TaskAccess::Core(outer), task, where, time, detail::PassOnOutcome<T>);
+  return outer;
+}
+
+/// Does the same under the default runtime.
+template <class T, class Rep, class Period>
+[[nodiscard]] Task<T> Timeout(const Task<T>& task, std::chrono::duration<Rep, Period> timeout,
+                              std::source_location location = std::source_location::current()) {
+  return Timeout(Where(location), task, timeout);
+}
+
+/// Starts `fn` and limits it; its context has the deadline.
+template <class Rep, class Period, class F>
+[[nodiscard]] auto Timeout(const Where& where, std::chrono::duration<Rep, Period> timeout, F&& fn) {
+  using Fn = std::decay_t<F>;
+  static_assert(detail::kIsWork<Fn>, "Timeout: the work must be callable as fn() or fn(Context&)");
+  using T = detail::YieldOf<Fn>;
+  const Nanoseconds time = SaturatingNanoseconds(timeout);
+  Error wrong =
+      detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Timeout") : detail::CheckTimeout(nullptr, time);
+  if (wrong) return detail::MakeFailed<T>(std::move(wrong), where);
+  const Context limited = where.Resolve().WithTimeout(time);
+  const auto task = Invoke(Where(limited, where.Location()).Named(where.Name()), std::forward<F>(fn));
+  return Timeout(where, task, time);
+}
+
+/// Does the same on the default runtime.
+template <class Rep, class Period, class F>
+  requires(!std::is_base_of_v<detail::TaskHandle, std::remove_cvref_t<F>>)
+[[nodiscard]] auto Timeout(std::chrono::duration<Rep, Period> timeout, F&& fn,
+                           std::source_location location = std::source_location::current()) {
+  return Timeout(Where(location), timeout, std::forward<F>(fn));
+}
+
+}  // namespace orchestrate::inline v1

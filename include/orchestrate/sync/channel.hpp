@@ -1,0 +1,308 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <orchestrate/base/result.hpp>
+#include <orchestrate/sync/detail/channel_core.hpp>
+#include <orchestrate/task/context.hpp>
+
+namespace orchestrate::inline v1 {
+
+template <class T>
+class ChannelItems;
+
+namespace detail {
+
+struct ChannelAccess;
+
+// Makes the core of a channel with `capacity` places; throws `InvalidArgument` for 0, and std::bad_alloc.
+[[nodiscard]] ORCHESTRATE_API ChannelCore& MakeChannel(const ItemOps& ops, std::size_t capacity);
+// The error for an argument that was given as a negative number.
+[[noreturn]] ORCHESTRATE_API void ThrowNegativeCapacity(long long capacity);
+
+template <std::integral I>
+[[nodiscard]] std::size_t CheckedCapacity(I capacity) {
+  if constexpr (std::is_signed_v<I>) {
+    if (capacity < 0) ThrowNegativeCapacity(capacity);
+  }
+  return static_cast<std::size_t>(capacity);
+}
+
+// Raw memory for one item.
+template <class T>
+union ItemPlace {
+  ItemPlace() noexcept {}
+  ~ItemPlace() {}  // NOLINT: whoever put the item in takes it out
+  T item;
+};
+
+}  // namespace detail
+
+/// Hands items from those that send to those that receive, in order, each to one receiver.
+///
+/// A channel is a handle; copies share. Nobody owns an end: whoever knows that nothing more will come calls
+/// `Close()`, and receivers then get what is inside before they get `Closed`. Items of one sender arrive in the
+/// order of their sends; those that wait are served in the order in which they came. An item that was taken is
+/// always returned, also to a receiver whose context ended at that moment, and an item that was not sent stays
+/// with its sender.
+///
+/// `T` may be move-only; it must move without throwing.
+///
+/// @par Thread safety  All members may be called from any thread, on one handle, too.
+/// @par Complexity     O(1) an item under a lock that is held for the time of a move; memory for the items grows by
+///                     doubling as they come, never beyond the capacity, and a large empty ring is freed.
+template <class T>
+class Channel {
+  static_assert(std::is_object_v<T> && !std::is_array_v<T> && !std::is_const_v<T>,
+                "Channel<T>: T must be an object type, and neither a reference nor an array nor const");
+  static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+                "Channel<T>: T must move without throwing, or an item could be lost half-way; send a "
+                "std::unique_ptr<T>");
+
+ public:
+  using ValueType = T;
+
+  /// Makes a channel that holds up to `capacity` items, at least 1.
+  ///
+  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for less than 1, and `std::bad_alloc`.
+  template <std::integral I>
+  explicit Channel(I capacity) : Channel(detail::MakeChannel(detail::kItemOps<T>, detail::CheckedCapacity(capacity))) {}
+
+  /// Makes a channel that never makes a sender wait; it grows as long as there is memory.
+  [[nodiscard]] static Channel Unbounded() {
+    return Channel(detail::MakeChannel(detail::kItemOps<T>, detail::ChannelCore::kUnbounded));
+  }
+
+  Channel(const Channel& other) noexcept : core_(other.core_) { core_->Ref(); }
+  Channel& operator=(const Channel& other) noexcept {
+    other.core_->Ref();
+    std::exchange(core_, other.core_)->Unref();
+    return *this;
+  }
+  ~Channel() { core_->Unref(); }
+
+  /// Sends `value`, waiting while the channel is full.
+  ///
+  /// @param value  moved from only when it was sent.
+  /// @return no error when it was sent; `Closed`; the context's error; `OutOfResources` when there is no memory or
+  ///         no spare worker.
+  /// @par Blocks        While the channel is full; inside a task it gives its worker away.
+  /// @par Cancellation  Ends the wait; a context that had ended before sends nothing.
+  [[nodiscard]] Error Send(const Context& context, T&& value) const noexcept {
+    return core_->Send(&detail::ContextAccess::Node(context), &value);
+  }
+  /// Sends a copy of `value`, waiting while the channel is full.
+  [[nodiscard]] Error Send(const Context& context, const T& value) const
+    requires std::copy_constructible<T>
+  {
+    return Send(context, T(value));
+  }
+  /// Sends `value` under the context of the task that this runs in, elsewhere under none.
+  [[nodiscard]] Error Send(T&& value) const noexcept { return core_->Send(nullptr, &value); }
+  /// Sends a copy of `value` under the context of the task that this runs in, elsewhere under none.
+  [[nodiscard]] Error Send(const T& value) const
+    requires std::copy_constructible<T>
+  {
+    return Send(T(value));
+  }
+
+  /// Sends `value` if there is room.
+  ///
+  /// @param value  moved from only when it was sent.
+  /// @return no error when it was sent, `QueueFull`, `Closed`, or `OutOfResources` when there is no memory.
+  [[nodiscard]] Error TrySend(T&& value) const noexcept { return core_->TrySend(&value); }
+  /// Sends a copy of `value` if there is room.
+  [[nodiscard]] Error TrySend(const T& value) const
+    requires std::copy_constructible<T>
+  {
+    return TrySend(T(value));
+  }
+
+  /// Receives the oldest item, waiting while there is none.
+  ///
+  /// @return the item; `Closed` when the channel is closed and empty; the context's error; `OutOfResources` when no
+  ///         spare worker is left.
+  /// @par Blocks        While the channel is open and empty; inside a task it gives its worker away.
+  /// @par Cancellation  Ends the wait and loses nothing; a context that had ended before takes nothing.
+  Result<T> Recv(const Context& context) const noexcept { return RecvUnder(&detail::ContextAccess::Node(context)); }
+  /// Receives the oldest item under the context of the task that this runs in, elsewhere under none.
+  Result<T> Recv() const noexcept { return RecvUnder(nullptr); }
+
+  /// Receives the oldest item if there is one.
+  ///
+  /// @return nothing when the channel is empty; when `IsClosed()` was true before the call, nothing will come.
+  [[nodiscard]] std::optional<T> TryRecv() const noexcept {
+    detail::ItemPlace<T> place;
+    if (!core_->TryRecv(&place.item)) return std::nullopt;
+    return Extract<std::optional<T>>(place);
+  }
+
+  /// Returns what a range-based for loop receives, one item a round, until the channel is closed and empty.
+  ///
+  /// The loop also ends when `context` has ended or no spare worker is left; `ChannelItems::Failure` tells.
+  [[nodiscard]] ChannelItems<T> Items(const Context& context) const { return ChannelItems<T>(*this, context); }
+  /// Returns what a range-based for loop receives, under the context of the task that this runs in.
+  [[nodiscard]] ChannelItems<T> Items() const { return ChannelItems<T>(*this, std::nullopt); }
+
+  /// Closes the channel: no more is sent, all who wait wake, what is inside can still be received.
+  ///
+  /// @return true for the one call that closed it.
+  bool Close() const noexcept { return core_->Close(); }
+
+  /// Takes what is inside, up to as many items as there were at the call, without waiting.
+  ///
+  /// @par Errors  Throws `std::bad_alloc`; then nothing was taken.
+  [[nodiscard]] std::vector<T> Drain() const {
+    std::vector<T> items;
+    items.reserve(Size());
+    while (items.size() < items.capacity()) {
+      std::optional<T> item = TryRecv();
+      if (!item) break;
+      items.push_back(*std::move(item));
+    }
+    return items;
+  }
+
+  /// Says whether the channel was closed; there may be items inside.
+  [[nodiscard]] bool IsClosed() const noexcept { return core_->IsClosed(); }
+  /// Returns how many items are inside.
+  [[nodiscard]] std::size_t Size() const noexcept { return core_->Size(); }
+  /// Returns how many items fit inside, the largest number when it is unbounded.
+  [[nodiscard]] std::size_t Capacity() const noexcept { return core_->Capacity(); }
+
+  /// Tells whether two handles share one channel.
+  [[nodiscard]] friend bool operator==(const Channel& a, const Channel& b) noexcept { return a.core_ == b.core_; }
+
+ private:
+  friend struct detail::ChannelAccess;
+  friend class ChannelItems<T>;
+  explicit Channel(detail::ChannelCore& core) noexcept : core_(&core) {}  // takes over a reference
+
+  template <class R>
+  static R Extract(detail::ItemPlace<T>& place) noexcept {
+    R taken(std::in_place, std::move(place.item));
+    place.item.~T();
+    return taken;
+  }
+  Result<T> RecvUnder(detail::ContextNode* node) const noexcept {
+    detail::ItemPlace<T> place;
+    if (Error error = core_->Recv(node, &place.item)) return error;
+    return Extract<Result<T>>(place);
+  }
+
+  detail::ChannelCore* core_;
+};
+
+/// Receives from a channel in a range-based for loop; made by `Channel::Items`.
+///
+/// @par Thread safety  None: one loop belongs to one thread.
+template <class T>
+class ChannelItems {
+ public:
+  class Iterator {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    [[nodiscard]] T& operator*() const noexcept { return *items_->current_; }
+    Iterator& operator++() {
+      items_->Next();
+      return *this;
+    }
+    void operator++(int) { items_->Next(); }
+    [[nodiscard]] bool operator==(std::default_sentinel_t /*end*/) const noexcept { return !items_->current_; }
+
+   private:
+    friend class ChannelItems;
+    explicit Iterator(ChannelItems& items) noexcept : items_(&items) {}
+    ChannelItems* items_;
+  };
+
+  [[nodiscard]] Iterator begin() {
+    Next();
+    return Iterator(*this);
+  }
+  [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
+
+  /// Returns why the loop ended early; empty when it got the last item of a closed channel, or has not ended.
+  [[nodiscard]] const Error& Failure() const noexcept { return failure_; }
+
+ private:
+  friend class Channel<T>;
+  ChannelItems(const Channel<T>& channel, std::optional<Context> context)
+      : channel_(channel), context_(std::move(context)) {}
+
+  void Next() {
+    current_.reset();
+    Result<T> item = context_ ? channel_.Recv(*context_) : channel_.Recv();
+    if (item) {
+      current_.emplace(*std::move(item));
+    } else if (!item.Failure().Is(Errc::Closed)) {
+      failure_ = item.Failure();
+    }
+  }
+
+  Channel<T> channel_;
+  std::optional<Context> context_;
+  std::optional<T> current_;
+  Error failure_;
+};
+
+namespace detail {
+
+// A receiver that is called back instead of blocking: the item lies in the node. See ChannelAccess.
+template <class T>
+struct RecvNode : ChannelWaiter {
+  RecvNode() noexcept { item = &place.item; }
+  // Moves the item out of a node whose result is Done, once.
+  [[nodiscard]] T TakeItem() noexcept {
+    T taken(std::move(place.item));
+    place.item.~T();
+    return taken;
+  }
+  ItemPlace<T> place;
+};
+
+// What the verbs need from a channel: receiving without a thread that waits.
+//
+// Set `node.notify`, then call RecvOrWait():
+//   Done     the item lies in the node; take it with TakeItem(). `notify` is not called.
+//   Closed   closed and drained. `notify` is not called.
+//   Waiting  `notify` will be called once, on the thread that sends or closes, with node.result Done or Closed. It
+//            runs library code only (post something), takes no lock that is held around a call to the channel, and
+//            may call the channel. The node is its owner's again: it may be gone when `notify` returns.
+// The node may be used again afterwards. It keeps no reference to the channel: its owner holds a handle.
+//
+// To give up: CancelWait() == true means that `notify` will not be called and nothing was taken. On false it was
+// called, or is being called by another thread: the owner waits for it, and then has an item (unless Closed), which
+// it uses or gives back with PutBack(), so that nothing is taken and dropped.
+struct ChannelAccess {
+  template <class T>
+  static ChannelCore& Core(const Channel<T>& channel) noexcept {
+    return *channel.core_;
+  }
+  template <class T>
+  [[nodiscard]] static ChannelWait RecvOrWait(const Channel<T>& channel, RecvNode<T>& node) noexcept {
+    return channel.core_->RecvOrWait(node);
+  }
+  template <class T>
+  [[nodiscard]] static bool CancelWait(const Channel<T>& channel, RecvNode<T>& node) noexcept {
+    return channel.core_->CancelWait(node);
+  }
+  // Makes `item` the oldest one again, also beyond the capacity and in a closed channel. False when there is no
+  // memory; then the caller keeps it.
+  template <class T>
+  [[nodiscard]] static bool PutBack(const Channel<T>& channel, T&& item) noexcept {
+    return channel.core_->PutBack(&item);
+  }
+};
+
+}  // namespace detail
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include <orchestrate/base/error.hpp>
+#include <orchestrate/base/export.hpp>
+#include <orchestrate/base/intrusive_list.hpp>
+#include <orchestrate/base/mutex.hpp>
+#include <orchestrate/base/sync.hpp>
+#include <orchestrate/task/detail/context_node.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// What the untyped core has to know about the items.
+struct ItemOps {
+  std::size_t size;
+  std::size_t alignment;
+  void (*move)(void* to, void* from) noexcept;      // `from` stays as a moved-from item
+  void (*relocate)(void* to, void* from) noexcept;  // `from` is raw memory afterwards
+  void (*destroy)(void* item) noexcept;
+};
+
+template <class T>
+inline constexpr ItemOps kItemOps{
+    sizeof(T), alignof(T),
+    [](void* to, void* from) noexcept { ::new (to) T(std::move(*static_cast<T*>(from))); },
+    [](void* to, void* from) noexcept {
+      ::new (to) T(std::move(*static_cast<T*>(from)));
+      static_cast<T*>(from)->~T();
+    },
+    [](void* item) noexcept { static_cast<T*>(item)->~T(); }};
+
+enum class ChannelWait : std::uint8_t {
+  Waiting,    // in the queue
+  Done,       // the item was handed over
+  Closed,     // the channel is closed (for receivers: and drained)
+  OutOfMemory,
+};
+
+// One that waits to receive into the raw memory at `item`, or to send the item at `item`, which is moved out of
+// only when it was sent. `result` is guarded by the channel's lock until `notify` was called.
+//
+// `notify` is called once, without a lock, on the thread that sent, received or closed; library code only. From
+// then on the node belongs to its owner again, so it is the caller's last access.
+struct ChannelWaiter : ListNode<> {
+  void (*notify)(ChannelWaiter& self) noexcept = nullptr;
+  void* item = nullptr;
+  ChannelWait result = ChannelWait::Waiting;
+};
+
+// A ring of items and the two queues of those who wait, behind one lock.
+//
+// Receivers wait only while the ring is empty, senders only while it is full, nobody once it is closed. So items
+// are handed over in the order of their sends, and to waiters in the order in which they came.
+class ORCHESTRATE_API ChannelCore {
+ public:
+  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
+
+  ChannelCore(const ItemOps& ops, std::size_t capacity) noexcept : ops_(ops), capacity_(capacity) {}
+  ChannelCore(const ChannelCore&) = delete;
+  ChannelCore& operator=(const ChannelCore&) = delete;
+
+  void Ref() noexcept { refs_.fetch_add(1, sync::memory_order_relaxed); }
+  void Unref() noexcept {
+    // Release pairs with the acquire of the last owner, which destroys the items.
+    if (refs_.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete this;
+  }
+
+  // Blocking forms. `node` is the context, or null for that of the task that runs here, if any.
+  [[nodiscard]] Error Send(ContextNode* node, void* item) noexcept;
+  [[nodiscard]] Error Recv(ContextNode* node, void* to) noexcept;
+
+  [[nodiscard]] Error TrySend(void* item) noexcept;
+  [[nodiscard]] bool TryRecv(void* to) noexcept;
+
+  // Call-back forms: Waiting means that `waiter.notify` will be called, unless CancelWait() returns true.
+  [[nodiscard]] ChannelWait SendOrWait(ChannelWaiter& waiter) noexcept;
+  [[nodiscard]] ChannelWait RecvOrWait(ChannelWaiter& waiter) noexcept;
+  // True when `waiter` was taken out of its queue; false when it was notified, or is being notified now.
+  [[nodiscard]] bool CancelWait(ChannelWaiter& waiter) noexcept;
+  // Makes a received item the oldest again, also beyond the capacity and in a closed channel; false without memory.
+  [[nodiscard]] bool PutBack(void* item) noexcept;
+
+  bool Close() noexcept;
+  [[nodiscard]] bool IsClosed() const noexcept { return closed_.load(sync::memory_order_acquire); }
+  [[nodiscard]] std::size_t Size() const noexcept { return count_.load(sync::memory_order_relaxed); }
+  [[nodiscard]] std::size_t Capacity() const noexcept { return capacity_; }
+  // How many wait now, to send or to receive: never both.
+  [[nodiscard]] std::size_t Waiting() noexcept;
+
+ private:
+  using Waiters = IntrusiveList<ChannelWaiter>;
+
+  ~ChannelCore();
+  // The lock is held in all of these; `woken` is to be notified after it was released.
+  [[nodiscard]] ChannelWait Put(void* item, ChannelWaiter*& woken) noexcept;
+  [[nodiscard]] ChannelWait Take(void* to, ChannelWaiter*& woken) noexcept;
+  [[nodiscard]] bool GrowTo(std::size_t count) noexcept;
+  void FreeSlots() noexcept;
+  [[nodiscard]] void* At(std::size_t position) const noexcept {
+    return slots_ + (position & (slot_count_ - 1)) * ops_.size;
+  }
+  void SetCount(std::size_t count) noexcept { count_.store(count, sync::memory_order_relaxed); }
+
+  [[nodiscard]] ChannelWait TryPut(void* item) noexcept;
+  [[nodiscard]] ChannelWait TryTake(void* to) noexcept;
+  struct Direction;  // sending or receiving, so that waiting is written once
+  [[nodiscard]] Error Sleep(const Direction& direction, ContextNode* node, void* item) noexcept;
+
+  const ItemOps& ops_;
+  const std::size_t capacity_;
+  sync::atomic<std::size_t> refs_{1};
+  Mutex mutex_;
+  sync::atomic<bool> closed_{false};     // written under mutex_
+  sync::atomic<std::size_t> count_{0};   // items in the ring; written under mutex_
+  std::byte* slots_ = nullptr;           // a ring of slot_count_, a power of two or 0
+  std::size_t slot_count_ = 0;
+  std::size_t head_ = 0;                 // the oldest item
+  Waiters receivers_;
+  Waiters senders_;
+};
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,320 @@
+#include "flow/crew.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include <orchestrate/base/slab_pool.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/forked.hpp"
+#include "task/frame.hpp"
+#include "task/scopes.hpp"
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+// How long a member works before others get their turn.
+std::uint64_t TurnTicks() noexcept {
+  constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
+  static const auto turn = static_cast<std::uint64_t>(
+      static_cast<double>(kSample) * 1e6 / static_cast<double>(TicksToDuration(kSample).count()));
+  return turn;
+}
+
+char kNotBegun;  // its address is the mark of a member that was posted but has not joined
+
+std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (limit + 1); }
+
+}  // namespace
+
+// ---- before the start ----
+
+Crew::~Crew() {
+  if (members_ != nullptr) FreeBlock(members_, MembersSize(limit_));
+}
+
+void Crew::AllocateMembers(std::size_t limit) {
+  limit_ = limit;
+  auto* memory = static_cast<Member*>(AllocateBlock(MembersSize(limit)));
+  for (std::size_t i = 0; i <= limit; ++i) {
+    auto* member = ::new (static_cast<void*>(memory + i)) Member{};
+    member->ops = i < limit ? &kMemberOps : &kSweeperOps;
+    member->crew = this;
+  }
+  members_ = memory;
+}
+
+void Crew::Bind(TaskCore& owner, JobState* state, Setup setup) {
+  owner_ = &owner;
+  parent_ = &owner;
+  state_ = state != nullptr ? state : &own_state_;
+  verb_ = setup.verb;
+  if (!setup.where.Name().empty()) SetName(owner, setup.where.Name());
+  WhereAccess::WithParent(setup.where, [&owner](ContextNode& parent) { Adopt(owner, parent); });
+  executor_ = &ExecutorOf(owner);
+  if (setup.options.progress) {
+    reporter_ = std::make_unique<ProgressReporter>(*this, std::move(setup.options.progress), setup.options.interval);
+  }
+  const std::size_t limit = ConcurrencyAccess::Resolve(setup.count, setup.zero, *executor_);
+  if (limit != ConcurrencyAccess::kUnlimited) AllocateMembers(std::min(limit, setup.most));
+  if (setup.options.on_error == OnError::Stop) {
+    scope_ = new ChildScope(owner);
+    parent_ = scope_;
+  }
+  try {
+    if (members_ != nullptr) WatchContext();
+  } catch (...) {
+    if (scope_ != nullptr) UnrefNode(*std::exchange(scope_, nullptr));  // it refers to the owner
+    throw;
+  }
+}
+
+void Crew::WatchContext() {
+  link_.crew = this;
+  link_.fire = [](Link& link) noexcept -> Deferred* { return &static_cast<EndLink&>(link); };
+  link_.run = [](Deferred& deferred) noexcept { static_cast<EndLink&>(deferred).crew->ContextEnded(); };
+  Join();
+  if (!AddLink(*parent_, link_)) parties_.store(0, sync::memory_order_relaxed);  // it has ended already
+}
+
+bool Crew::Refused() const noexcept { return !executor_->IsRunning() || IsForked(); }
+
+Error Crew::RefusedError() const noexcept { return IsForked() ? ForkedError(verb_) : Error(Errc::ShutDown); }
+
+void Crew::Begin() noexcept {
+  owner_->ticks.store(EndOf(*owner_) ? 0 : ReadTicks(), sync::memory_order_relaxed);
+  owner_->state.store(kRunning, sync::memory_order_release);
+  Join();
+  const bool refused = Refused();
+  Prepare();
+  if (reporter_ != nullptr) reporter_->Start();
+  std::uint32_t gate = kClosed;
+  // Acquire and release pair with ContextEnded(): whoever comes second posts the sweeper.
+  if (!gate_.compare_exchange_strong(gate, kOpen, sync::memory_order_acq_rel)) PostSweeper();
+  if (refused) {
+    Abandon(RefusedError());
+  } else if (members_ != nullptr && HasMore()) {
+    (void)StartAnother();
+  }
+  Leave();
+}
+
+// ---- the end of the context ----
+
+void Crew::ContextEnded() noexcept {
+  if (gate_.exchange(kFired, sync::memory_order_acq_rel) == kOpen) PostSweeper();
+}
+
+// With the link's party. Urgent, for the members may all be in bodies that do not listen.
+void Crew::PostSweeper() noexcept { PostUrgentNode(*executor_, members_[limit_]); }
+
+void Crew::RunSweeper(WorkNode& node) noexcept {
+  auto& sweeper = static_cast<Member&>(node);
+  sweeper.crew->Sweep(sweeper);
+  sweeper.crew->Leave();
+}
+
+// ---- members ----
+
+Member* Crew::StartMember() noexcept {
+  auto index = started_.load(sync::memory_order_relaxed);
+  while (index < limit_) {
+    if (started_.compare_exchange_weak(index, index + 1, sync::memory_order_relaxed)) return &members_[index];
+  }
+  return nullptr;
+}
+
+std::size_t Crew::StartedMembers() const noexcept { return started_.load(sync::memory_order_relaxed); }
+
+// By somebody who has not left. The first one is waited for; the others join when they begin, so that none who is
+// still queued when the work is done delays its end. Until then they keep the memory only.
+Member* Crew::StartAnother() noexcept {
+  Member* member = StartMember();
+  if (member == nullptr) return nullptr;
+  if (member == members_) {
+    Join();
+  } else {
+    member->mark = &kNotBegun;
+    Ref(*owner_);
+  }
+  PostNode(*executor_, *member);
+  return member;
+}
+
+// There is no work left for `member`: out of the queue with it, if it can still be found there.
+void Crew::CallBack(Member& member) noexcept {
+  if (ExecutorAccess::RuntimeOf(*executor_) == nullptr || !Unqueue(*executor_, member)) return;
+  Unref(*owner_);
+  NoteRan(*executor_);
+}
+
+bool Crew::HasJoined(Member& member) noexcept {
+  if (member.mark != &kNotBegun) return true;
+  member.mark = nullptr;
+  TaskCore& owner = *owner_;
+  const bool joined = TryJoin();
+  Unref(owner);
+  return joined;
+}
+
+void Crew::RunMember(WorkNode& node) noexcept {
+  auto& member = static_cast<Member&>(node);
+  if (member.crew->HasJoined(member)) member.crew->Work(member, Stint::Posted);
+}
+
+void Crew::DropMember(WorkNode& node) noexcept {
+  auto& member = static_cast<Member&>(node);
+  Crew& crew = *member.crew;
+  if (!crew.HasJoined(member)) return;
+  if (member.Task() != nullptr) crew.Settle(member);
+  crew.Abandon(crew.RefusedError());
+  crew.Leave();
+}
+
+void Crew::Work(Member& member, Stint stint) noexcept {
+  const std::uint64_t turn = TurnTicks();
+  Stopwatch watch{ReadTicks(), true};
+  const std::uint64_t begin = watch.ticks;
+  bool alone = stint != Stint::Sweeping;
+  Member* other = nullptr;
+  if (member.Task() != nullptr) Settle(member);  // it was waiting for that
+  for (;;) {
+    switch (Next(member)) {
+      case Pull::Task:
+        break;
+      case Pull::Skip:
+        continue;
+      case Pull::Wait:
+        return;
+      case Pull::End:
+        if (other != nullptr) CallBack(*other);
+        return stint == Stint::Sweeping ? void() : Leave();
+    }
+    if (std::exchange(alone, false) && HasMore()) other = StartAnother();
+    if (!TryRun(*member.Task(), kBatched, watch)) {
+      if (!RunElsewhere(member)) return;
+      continue;
+    }
+    if (!member.Task()->IsTerminal() && Park(member)) return;
+    Settle(member);
+    if (stint == Stint::Posted && watch.ticks - begin > turn) return PostLast(*executor_, member);
+  }
+}
+
+bool Crew::Park(Member& member) noexcept {
+  member.notify = [](Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept -> TaskCore* {
+    auto& self = static_cast<Member&>(waiter);
+    if (notice == Notice::Ended) PostNode(self.crew->GetExecutor(), self);
+    return nullptr;
+  };
+  return member.Task()->waiters.Add(member);
+}
+
+void Crew::NoteFailure(const Error& error) noexcept {
+  const Error ended = Ended();
+  if (ended && error == ended) {
+    state_->failures.fetch_add(1, sync::memory_order_relaxed);
+    return;
+  }
+  state_->NoteFailure(error);
+  if (scope_ != nullptr && !failed_.exchange(true, sync::memory_order_relaxed)) EndScope(*scope_, Errc::Cancelled);
+}
+
+// ---- those who wait ----
+
+// Unless the last one has left.
+bool Crew::TryJoin() noexcept {
+  auto parties = parties_.load(sync::memory_order_relaxed);
+  while (parties != 0) {
+    // Acquire pairs with the release in LeaveAsLast(), as for every one that takes over a share.
+    if (parties_.compare_exchange_weak(parties, parties + 1, sync::memory_order_acquire)) return true;
+  }
+  return false;
+}
+
+void Crew::Help() noexcept {
+  Executor& executor = *executor_;
+  if (ExecutorAccess::RuntimeOf(executor) == nullptr) return;
+  if (members_ == nullptr) {
+    if (!TryJoin()) return;
+    HelpAlone();
+    return Leave();
+  }
+  const ClaimRight right(executor);
+  if (!right) return;
+  if (Unqueue(executor, members_[0])) {
+    Work(members_[0], Stint::Helping);
+    return NoteRan(executor);
+  }
+  if (!TryJoin()) return;
+  Member* member = HasMore() ? StartMember() : nullptr;
+  member != nullptr ? Work(*member, Stint::Helping) : Leave();
+}
+
+// ---- the end ----
+
+bool Crew::LeaveAsLast() noexcept {
+  auto parties = parties_.load(sync::memory_order_relaxed);
+  for (;;) {
+    // The other one may be the link: when it can be removed it has not fired and never will. The caller's own share
+    // keeps everything alive meanwhile.
+    if (parties == 2 && members_ != nullptr && RemoveLink(*parent_, link_)) {
+      return parties_.fetch_sub(2, sync::memory_order_acq_rel) == 2;
+    }
+    // Release and acquire: the last one sees what all others did.
+    if (parties_.compare_exchange_weak(parties, parties - 1, sync::memory_order_acq_rel,
+                                       sync::memory_order_relaxed)) {
+      return parties == 1;
+    }
+  }
+}
+
+void Crew::Complete() noexcept {
+  if (reporter_ != nullptr) return reporter_->Last();
+  Finish();
+}
+
+void Crew::Finish() noexcept {
+  TaskCore& owner = *owner_;
+  BodyResult result;
+  Collect(result);
+  if (scope_ != nullptr) UnrefNode(*std::exchange(scope_, nullptr));
+  parent_ = owner_;
+  FinishJob(owner, result);
+  Unref(owner);  // this object may be gone
+}
+
+Progress Crew::Now() const noexcept {
+  Progress progress{.done = state_->done.load(sync::memory_order_relaxed),
+                    .failures = state_->failures.load(sync::memory_order_relaxed),
+                    .total = state_->total.load(sync::memory_order_relaxed)};
+  Count(progress);
+  return progress;
+}
+
+void Crew::Count(Progress& progress) const noexcept {
+  if (members_ == nullptr) {
+    progress.running = progress.total - progress.done;
+    return;
+  }
+  const auto add = [&progress](const Member& member) {
+    // Acquire pairs with the release in CountDone(): a task that counts as done does not count as running.
+    progress.done += member.done.load(sync::memory_order_acquire);
+    if (member.Task() != nullptr) ++progress.running;
+  };
+  for (std::size_t i = 0; i < StartedMembers(); ++i) add(members_[i]);
+  add(members_[limit_]);
+}
+
+// ---- for the templates ----
+
+void HelpCrew(Crew& crew) noexcept { crew.Help(); }
+void CloseCrew(Crew& crew) noexcept { crew.Close(); }
+void DeleteCrew(Crew& crew) noexcept { delete &crew; }
+
+void FinishCrew(WorkNode& owner, Crew& crew) noexcept {
+  auto& core = static_cast<TaskCore&>(owner);
+  if (core.successor != nullptr) PostSuccessor(core);
+  crew.Complete();
+}
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <memory>
+
+#include <orchestrate/flow/detail/crew_block.hpp>
+#include <orchestrate/time/ticks.hpp>
+#include "flow/progress_reporter.hpp"
+
+namespace orchestrate::inline v1::detail {
+
+struct ChildScope;
+
+// One of those that run a crew's tasks. It belongs to one thread at a time: the one that runs it; whoever wakes it
+// when it waits.
+struct alignas(64) Member : WorkNode, Waiter {
+  [[nodiscard]] TaskCore* Task() const noexcept { return task.load(sync::memory_order_relaxed); }
+
+  Crew* crew = nullptr;
+  void* mark = nullptr;  // what the crew wants to know about the task
+  // Written by the member only, read by whoever asks how far the work has come.
+  sync::atomic<TaskCore*> task{nullptr};  // taken and not settled
+  sync::atomic<std::size_t> done{0};
+};
+static_assert(sizeof(Member) == 64);
+
+enum class Pull : std::uint8_t {
+  Task,  // the member has a task
+  Skip,  // there was nothing to run; ask again
+  Wait,  // somebody else has the member now and will post it
+  End    // there is nothing left to run
+};
+
+// Up to `limit` members pull tasks and run them, each one after the other on whichever thread runs it. Nobody
+// blocks: a member that has nothing to do waits as a node. Members start one another, so an idle crew costs nothing.
+//
+// `parties_` counts who will still come back: members that have begun, watched tasks, the link into the context until
+// it has fired or was removed. Whoever takes it to zero completes the crew.
+class Crew {
+ public:
+  struct Setup {
+    const Where& where;
+    JobOptions& options;
+    const char* verb;
+    Concurrency count;
+    Concurrency zero;  // what a count of 0 means
+    std::size_t most;  // members at the most
+  };
+
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+  virtual ~Crew();
+
+  // Ties everything to `owner`, without starting anything; throws what allocating throws, and changes nothing then.
+  void Bind(TaskCore& owner, JobState* state, Setup setup);
+  // Begins: from now on everything may be called, and the owner's reference of the crew is given up at the end.
+  void Begin() noexcept;
+
+  // Does some of the work on a thread that waits for the owner.
+  void Help() noexcept;
+  // All have left: ends the owner, after the last report.
+  void Complete() noexcept;
+  void Finish() noexcept;
+  // Destroys what the user gave; the owner is about to be terminal.
+  virtual void Close() noexcept { reporter_.reset(); }
+
+  [[nodiscard]] TaskCore& Owner() const noexcept { return *owner_; }
+  [[nodiscard]] Executor& GetExecutor() const noexcept { return *executor_; }
+  [[nodiscard]] Progress Now() const noexcept;
+  void Count(Progress& progress) const noexcept;
+
+ protected:
+  Crew() noexcept = default;
+
+  // ---- what the verbs differ in ----
+  // Nothing runs yet: prepares the tasks that are there.
+  virtual void Prepare() noexcept {}
+  // The same as Help() where there are no members.
+  virtual void HelpAlone() noexcept {}
+  // Sets member.task, which was adopted if it was still to be started.
+  virtual Pull Next(Member& member) noexcept = 0;
+  // Somebody else runs or has run member.task. False when `member` waits for it.
+  virtual bool RunElsewhere(Member& member) noexcept = 0;
+  // member.task has ended.
+  virtual void Settle(Member& member) noexcept = 0;
+  [[nodiscard]] virtual bool HasMore() const noexcept = 0;
+  // The context has ended: ends what no member will come to.
+  virtual void Sweep(Member& sweeper) noexcept = 0;
+  // The executor takes no more work: nothing will be run any more.
+  virtual void Abandon(const Error& error) noexcept = 0;
+  // Everything has ended: the owner's value or error; gives up all references.
+  virtual void Collect(BodyResult& result) noexcept = 0;
+
+  // ---- for those who implement it ----
+  enum class Stint : std::uint8_t { Posted, Helping, Sweeping };
+  void Work(Member& member, Stint stint) noexcept;
+  [[nodiscard]] bool Park(Member& member) noexcept;  // false when member.task has ended already
+  void NoteFailure(const Error& error) noexcept;
+  void Join() noexcept { parties_.fetch_add(1, sync::memory_order_relaxed); }
+  // True for the last one, who has to see to it that Complete() is called.
+  [[nodiscard]] bool LeaveAsLast() noexcept;
+  void Leave() noexcept {
+    if (LeaveAsLast()) Complete();
+  }
+  [[nodiscard]] Error Ended() const noexcept { return EndOf(*parent_); }
+  [[nodiscard]] bool Refused() const noexcept;
+  [[nodiscard]] Error RefusedError() const noexcept;
+  [[nodiscard]] std::size_t StartedMembers() const noexcept;
+  void CountDone(Member& member) noexcept {
+    member.done.store(member.done.load(sync::memory_order_relaxed) + 1, sync::memory_order_release);
+  }
+
+  TaskCore* owner_ = nullptr;
+  ContextNode* parent_ = nullptr;  // of the tasks: the owner, or a scope below it that can end alone
+  Executor* executor_ = nullptr;
+  JobState* state_ = nullptr;
+  Member* members_ = nullptr;  // `limit_` of them and the sweeper; null when all tasks run at once
+  std::size_t limit_ = 0;
+
+ private:
+  // Told when the tasks' parent has ended.
+  struct EndLink : Link, Deferred {
+    Crew* crew = nullptr;
+  };
+
+  static void RunMember(WorkNode& node) noexcept;
+  static void DropMember(WorkNode& node) noexcept;
+  static void RunSweeper(WorkNode& node) noexcept;
+  static constexpr WorkOps kMemberOps{RunMember, DropMember};
+  static constexpr WorkOps kSweeperOps{RunSweeper, RunSweeper};
+  static TaskCore* TaskEnded(Waiter& waiter, TaskCore& task, Notice notice) noexcept;
+
+  // Whether the link may post the sweeper; one that fires before that leaves it to Begin().
+  enum Gate : std::uint32_t { kClosed, kOpen, kFired };
+
+  void AllocateMembers(std::size_t limit);
+  void WatchContext();
+  void ContextEnded() noexcept;
+  void PostSweeper() noexcept;
+  [[nodiscard]] Member* StartMember() noexcept;  // the next one, unless all have started
+  Member* StartAnother() noexcept;
+  void CallBack(Member& member) noexcept;
+  [[nodiscard]] bool HasJoined(Member& member) noexcept;  // false: all have left, and this object may be gone
+  [[nodiscard]] bool TryJoin() noexcept;
+
+  const char* verb_ = "";
+  ChildScope* scope_ = nullptr;  // set when the first failure is to end the tasks
+  EndLink link_;
+  sync::atomic<std::uint32_t> gate_{kClosed};
+  sync::atomic<bool> failed_{false};
+  std::unique_ptr<ProgressReporter> reporter_;
+  JobState own_state_;  // of an owner that is no Job
+  alignas(64) sync::atomic<std::size_t> parties_{0};
+  sync::atomic<std::size_t> started_{0};
+};
+
+}  // namespace orchestrate::inline v1::detail

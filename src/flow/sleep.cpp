@@ -1,0 +1,126 @@
+#include <orchestrate/flow/sleep.hpp>
+
+#include <string>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/flow/detail/nap.hpp>
+#include <orchestrate/task/promise.hpp>
+#include "exec/forked.hpp"
+
+namespace orchestrate::inline v1 {
+namespace detail {
+namespace {
+
+// A task without a body that a timer completes. As a waiter for itself it hears of a Cancel().
+//
+// Its second reference, and its place in the executor's count of pending work, belong to whoever takes the
+// timer out: the timer's thread, a Cancel() that comes before, or the later of the two when they meet.
+struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
+  explicit SleepCore(std::source_location location) noexcept : ValueCore<void>(kOps, location, 2) {
+    state.store(kRunning | kNoBody, sync::memory_order_relaxed);
+    Waiter::notify = OnEnd;
+    (void)waiters.Add(*this);
+  }
+
+  [[nodiscard]] ContextNode& NapContext() noexcept { return *parent; }
+
+  void OnWake(TimerEvent event) noexcept {
+    if (event == TimerEvent::ShutDown && !EndOf(*this)) {
+      CancelTask(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown));
+    } else if (BeginSet(*this)) {
+      Waiter::notify = [](Waiter&, TaskCore&, Notice) noexcept -> TaskCore* { return nullptr; };
+      BodyResult result;
+      EndSet(*this, result);
+      return Leave();
+    }
+    LeaveSecond();  // a Cancel() was faster: OnEnd() was called or will be
+  }
+
+  static TaskCore* OnEnd(Waiter& waiter, TaskCore& /*core*/, Notice /*notice*/) noexcept {
+    auto& self = static_cast<SleepCore&>(waiter);
+    self.End() ? self.Leave() : self.LeaveSecond();
+    return nullptr;
+  }
+
+  // Acquire and release: the second sees that the first is through with the executor.
+  void LeaveSecond() noexcept {
+    if (owner_flag.exchange(true, std::memory_order_acq_rel)) Leave();
+  }
+
+  void Leave() noexcept {
+    ExecutorAccess::RemovePending(ExecutorOf(*this));
+    Unref(*this);
+  }
+
+  static void Release(TaskCore& core) noexcept {
+    auto& self = static_cast<SleepCore&>(core);
+    std::destroy_at(&self);
+    FreeBlock(&self, sizeof(SleepCore));
+  }
+
+  static constexpr TaskOps kOps{{RunQueued, DropQueued},
+                                [](TaskCore&, BodyResult&) noexcept {},
+                                [](TaskCore&, unsigned) noexcept {},
+                                Release};
+};
+
+static_assert(sizeof(SleepCore) <= 192, "a pending sleep costs three cache lines");
+
+// Arms an unshared sleep, or ends it with the error of its context.
+void Arm(SleepCore& core, ContextNode& parent, TimePoint until) {
+  Adopt(core, parent);
+  core.flags &= ~std::uint32_t{ContextNode::kObserved};  // observers see bodies
+  if (Error ended = EndOf(parent)) {
+    core.Waiter::notify = [](Waiter&, TaskCore&, Notice) noexcept -> TaskCore* { return nullptr; };
+    CancelTask(core, ended);
+    return Unref(core);
+  }
+  Executor& executor = ExecutorOf(parent);
+  ExecutorAccess::AddPending(executor);
+  try {
+    core.Begin(until);
+  } catch (...) {
+    ExecutorAccess::RemovePending(executor);
+    throw;
+  }
+}
+
+Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
+  if (IsForked()) return MakeFailed<void>(ForkedError("Sleep"), where);
+  if (!ExecutorOf(parent).IsRunning() && !EndOf(parent)) return MakeFailed<void>(Errc::ShutDown, where);
+  auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
+  auto task = TaskAccess::Take<void>(core);
+  try {
+    SetName(core, where.Name());
+    Arm(core, parent, until);
+  } catch (...) {
+    Unref(core);  // the timer's
+    throw;
+  }
+  return task;
+}
+
+}  // namespace
+
+Task<void> SleepFor(const Where& where, Nanoseconds duration) {
+  if (duration < Nanoseconds::zero()) {
+    return MakeFailed<void>(
+        {Errc::InvalidArgument, "Sleep: duration " + std::to_string(duration.count()) + " ns, must be >= 0"},
+        where);
+  }
+  return WhereAccess::WithParent(where, [&](ContextNode& parent) {
+    // 0 is not "now": that would be rounded up to the next tick.
+    const bool next_turn = duration == Nanoseconds::zero();
+    return MakeSleep(where, parent,
+                     next_turn ? TimePoint::min() : SaturatingAdd(ExecutorOf(parent).Now(), duration));
+  });
+}
+
+}  // namespace detail
+
+Task<void> SleepUntil(const Where& where, TimePoint deadline) {
+  return detail::WhereAccess::WithParent(
+      where, [&](detail::ContextNode& parent) { return detail::MakeSleep(where, parent, deadline); });
+}
+
+}  // namespace orchestrate::inline v1

@@ -1,0 +1,36 @@
+"""tools/count_tests counts what ctest reports, and fails with it."""
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import planted
+
+
+def count(*suites):
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [pathlib.Path(folder, f"{number}.xml") for number, _ in enumerate(suites)]
+        for report, suite in zip(reports, suites):
+            report.write_text(f'<?xml version="1.0"?><testsuite name="x" {suite}></testsuite>', encoding="utf-8")
+        result = subprocess.run([planted.PROJECT / "tools" / "count_tests", *reports], capture_output=True, text=True,
+                                check=False)
+    return result.returncode, result.stdout
+
+
+class Count(unittest.TestCase):
+    def test_counts_one_report(self):
+        self.assertEqual(count('tests="3" failures="0" skipped="0" disabled="0"'), (0, "3 passed, 0 failed\n"))
+
+    def test_fails_when_a_test_failed(self):
+        self.assertEqual(count('tests="3" failures="1" skipped="0" disabled="0"'), (1, "2 passed, 1 failed\n"))
+
+    def test_sums_reports_and_names_what_was_skipped(self):
+        self.assertEqual(count('tests="3" failures="0" skipped="1" disabled="0"', 'tests="2" failures="0"'),
+                         (0, "4 passed, 0 failed, 1 skipped\n"))
+
+    def test_fails_when_nothing_ran(self):
+        self.assertEqual(count('tests="1" failures="0" skipped="1"')[0], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
