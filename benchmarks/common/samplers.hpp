@@ -1,0 +1,40 @@
+// The ways in which a benchmark is measured; a case supplies the operation only.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "harness.hpp"
+
+namespace bench {
+
+/// What a figure counts: so many operations a call of the body, in this unit.
+struct Per {
+  double operations;
+  double ns_in_unit;
+  const char* unit;
+};
+inline constexpr Per kNsPerCall{1, 1, "ns"};
+inline constexpr Per kUsPerCall{1, 1e3, "us"};
+constexpr Per NsPer(double operations) { return {operations, 1, "ns"}; }
+
+/// Measures the mean cost of an operation: `body(n)` does it n times and is run for `min_time`.
+Sampler Loop(const Setup& setup, Per per, std::function<void(std::size_t)> body);
+
+/// Adds the figure `_memory`: growth of the peak resident size, in bytes for each of `operations`.
+Sampler WithMemory(double operations, Sampler sampler);
+
+/// Measures the median latency of `body`, in us, each time after the process was idle for 2 ms.
+Sampler AfterIdle(const Setup& setup, std::function<void()> body);
+
+/// Measures the CPU time that the process uses while nobody asks it for anything, in us a second.
+Sampler Idle(const Setup& setup, std::shared_ptr<void> pool);
+
+/// Hands `function(argument)` to a pool, from an outside thread or from one of its workers.
+using Post = std::function<void(void (*function)(void*), void* argument)>;
+
+/// Measures the time from `post` to the first instruction, in us: `_idle_p50`, `_idle_p99` with the pool
+/// asleep, `_busy_p50`, `_busy_p99` while two tasks of 10 us a worker re-post themselves.
+Sampler SpawnLatency(const Setup& setup, Post post);
+
+}  // namespace bench
