@@ -5,40 +5,18 @@
 
 #include "runtime_core.hpp"
 #include "tbb_arena.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define ORCHESTRATE_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ORCHESTRATE_TSAN 1
-#endif
-#endif
-#ifdef ORCHESTRATE_TSAN
-extern "C" void __tsan_acquire(void* address);  // NOLINT: the sanitizer's names
-extern "C" void __tsan_release(void* address);  // NOLINT
-#endif
+#include "tsan.hpp"
 
 // What a runner does: finds work, runs it, looks a little longer, leaves.
 namespace orchestrate::inline v1::detail {
 namespace {
-
-// oneTBB is not instrumented: its hand-over of the slot is told to the sanitizer by hand.
-void NoteHandOver([[maybe_unused]] Slot& slot) noexcept {
-#ifdef ORCHESTRATE_TSAN
-  __tsan_release(&slot);
-#endif
-}
-void NoteTakeOver([[maybe_unused]] Slot& slot) noexcept {
-#ifdef ORCHESTRATE_TSAN
-  __tsan_acquire(&slot);
-#endif
-}
 
 constexpr auto kSlice = std::chrono::milliseconds(1);    // then oneTBB may lend the thread to somebody else
 constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle runner looks before it leaves
 constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
 constexpr int kPauses = 32;                              // between two looks, about 400 ns
 constexpr std::uint32_t kFairTurn = 61;                  // every so often work from outside goes first
+constexpr std::uint32_t kOldestTurn = 30;                // and as often its own oldest: the newest may start more for ever
 
 // The same span in ticks, about: nothing here needs it exactly.
 std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
@@ -66,17 +44,24 @@ void RuntimeCore::Launch() noexcept {
 }
 
 bool RuntimeCore::StartRunner(Slot& slot) noexcept {
-  runners_.fetch_add(1, std::memory_order_relaxed);
-  NoteHandOver(slot);
+  // One for the runner, which may have left before this call has, and one for this call: Retire() waits for both
+  // before it destroys the arena. Release pairs with its acquire.
+  runners_.fetch_add(2, std::memory_order_relaxed);
+  void* arena = slot.arena;
+  NoteHandOver(&slot);
   const auto run = [](void* argument) { RunnerEntry(argument); };
-  if (orchestrate_arena_enqueue(slot.arena, run, &slot) != 0) return true;
-  runners_.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  bool started = false;
+  {
+    const InsideTbb inside;
+    started = orchestrate_arena_enqueue(arena, run, &slot) != 0;
+  }
+  runners_.fetch_sub(started ? 1 : 2, std::memory_order_release);
+  return started;
 }
 
 void RuntimeCore::RunnerEntry(void* argument) noexcept {
   auto& slot = *static_cast<Slot*>(argument);
-  NoteTakeOver(slot);
+  NoteTakeOver(&slot);
   const ThreadState outer = t_thread;
   t_thread = {.runtime = slot.owner, .slot = &slot, .frame = nullptr, .draining = nullptr};
   slot.owner->Runner(slot);
@@ -172,6 +157,8 @@ bool RuntimeCore::LookForWork() noexcept {
 WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
   if (++slot.turn % kFairTurn == 0) {
     if (WorkNode* node = injected_.TryPop()) return node;
+  } else if (slot.turn % kFairTurn == kOldestTurn) {
+    if (WorkNode* node = slot.deque.Steal()) return node;
   }
   if (WorkNode* node = slot.deque.Pop()) return node;
   if (WorkNode* node = injected_.TryPop()) return node;
@@ -203,6 +190,7 @@ bool RuntimeCore::AnyWork() const noexcept {
 
 void RuntimeCore::LeaveRunner(Slot& slot) noexcept {
   GiveSlot(slot);
+  WakeRunnerIfNeeded();  // others may have found no slot
   NoteQuiet();
   // Release pairs with the acquire in Retire(): the last access of this runner to the core.
   runners_.fetch_sub(1, std::memory_order_release);

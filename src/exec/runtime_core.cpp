@@ -12,6 +12,7 @@
 
 #include "process_limit.hpp"
 #include "tbb_arena.h"
+#include "tsan.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -145,7 +146,10 @@ Slot* RuntimeCore::TakeSlot() noexcept {
     return nullptr;
   }
   Slot& slot = *owned_slots_.back();
-  slot.arena = orchestrate_arena_create();
+  {
+    const InsideTbb inside;
+    slot.arena = orchestrate_arena_create();
+  }
   if (slot.arena == nullptr) {
     owned_slots_.pop_back();
     return nullptr;
@@ -322,6 +326,7 @@ void RuntimeCore::DropInjected() noexcept {
 }
 
 void RuntimeCore::Retire() noexcept {
+  if (IsVirtual()) LeaveVirtualTime();
   phase_.store(Phase::Retired, std::memory_order_seq_cst);
   // Once closed, no runner is launched any more; those that are there leave.
   while (!permits_.TryClose(static_cast<std::int32_t>(width_))) std::this_thread::yield();
@@ -332,7 +337,10 @@ void RuntimeCore::Retire() noexcept {
   DropInjected();
   DropQueued();
   const std::lock_guard lock(slots_mutex_);
-  for (auto& slot : owned_slots_) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
+  for (auto& slot : owned_slots_) {
+    const InsideTbb inside;
+    orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
+  }
   ProcessLimit::Remove(slot_limit_);
   observer_.store(nullptr, std::memory_order_relaxed);
   muted_.store(true, std::memory_order_seq_cst);

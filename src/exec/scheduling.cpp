@@ -88,17 +88,23 @@ BlockingSection::BlockingSection(RuntimeCore* served) noexcept {
 
 void BlockingSection::Suspend() noexcept {
   if (worker_of_ == nullptr && watched_ == nullptr && !is_stranger_) return;
-  if (suspended_.exchange(true, std::memory_order_acq_rel)) return;
+  State running = State::Running;
+  if (!state_.compare_exchange_strong(running, State::Suspended, std::memory_order_acq_rel)) return;
   if (worker_of_ != nullptr) worker_of_->ReturnPermit();
   if (watched_ != nullptr) watched_->OutsideSleeps();
   if (is_stranger_) RuntimeCore::StrangerSleeps();
 }
 
 void BlockingSection::Resume() noexcept {
-  if (!suspended_.exchange(false, std::memory_order_acq_rel)) return;
+  if (state_.exchange(State::Woken, std::memory_order_acq_rel) != State::Suspended) return;
   if (worker_of_ != nullptr) worker_of_->TakePermitBack();
   if (watched_ != nullptr) watched_->OutsideWakes();
   if (is_stranger_) RuntimeCore::StrangerWakes();
+}
+
+void BlockingSection::Rearm() noexcept {
+  State woken = State::Woken;
+  state_.compare_exchange_strong(woken, State::Running, std::memory_order_acq_rel);
 }
 
 BlockingSection::~BlockingSection() {

@@ -1,6 +1,7 @@
 #include "flow/batch.hpp"
 
 #include <orchestrate/flow/invoke_all.hpp>
+#include "exec/thread_state.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -30,22 +31,42 @@ void TaskList::Clear() noexcept {
   }
 }
 
-Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept {
-  try {
-    std::vector<IndexedError> parts;
-    std::size_t total = 0;
-    for (std::size_t i = 0; i < tasks.entries.size(); ++i) {
-      TaskCore* core = tasks.entries[i].core;
-      if (core == nullptr) continue;
-      ++total;
-      if (core->PhaseNow() == kCompleted) continue;
-      Error error = ReadError(*core);
-      if (!left_out || error != left_out) parts.push_back({i, std::move(error)});
+namespace {
+
+// Collects failures; what lacks memory on the way becomes an error of its own.
+class Failures {
+ public:
+  explicit Failures(const Error& left_out) noexcept : left_out_(left_out) {}
+  void Add(std::size_t index, TaskCore& core) noexcept {
+    ++total_;
+    if (core.PhaseNow() == kCompleted) return;
+    Error error = ReadError(core);
+    if (left_out_ && error == left_out_) return;
+    try {
+      parts_.push_back({index, std::move(error)});
+    } catch (...) {
+      out_of_memory_ = true;
     }
-    return Error::Join(std::move(parts), {.failures = 0, .total = total});
-  } catch (...) {
-    return Errc::OutOfResources;
   }
+  [[nodiscard]] Error Join() noexcept {
+    return out_of_memory_ ? Error(Errc::OutOfResources) : Error::Join(std::move(parts_), {.failures = 0, .total = total_});
+  }
+
+ private:
+  const Error& left_out_;
+  std::vector<IndexedError> parts_;
+  std::size_t total_ = 0;
+  bool out_of_memory_ = false;
+};
+
+}  // namespace
+
+Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept {
+  Failures failures(left_out);
+  for (std::size_t i = 0; i < tasks.entries.size(); ++i) {
+    if (TaskCore* core = tasks.entries[i].core) failures.Add(i, *core);
+  }
+  return failures.Join();
 }
 
 // ---- the start ----
@@ -82,11 +103,10 @@ void Batch::SubmitAll() noexcept {
     if (entry.core == nullptr) continue;
     TaskCore& core = *entry.core;
     const bool mine = TryAdopt(core, kCreated, kQueued, *parent_);
-    if (mine && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, *executor_);
     Watch(entry);
     if (!mine) continue;
     Ref(core);  // the queue's
-    if (!PostTask(*executor_, core)) DropQueued(core);
+    if (!PostTask(*executor_, core)) Refuse(core);
   }
 }
 
@@ -98,14 +118,14 @@ Pull Batch::Next(Member& member) noexcept {
   BatchEntry& entry = tasks_.entries[index];
   FetchAhead(tasks_.entries, index);
   if (entry.core == nullptr) return Pull::Skip;
-  member.mark = &entry;
+  member.mark = index;
   member.task.store(entry.core, sync::memory_order_relaxed);
   return Pull::Task;
 }
 
 bool Batch::RunElsewhere(Member& member) noexcept {
   member.task.store(nullptr, sync::memory_order_relaxed);
-  Watch(*static_cast<BatchEntry*>(member.mark));
+  Watch(tasks_.entries[member.mark]);
   return true;
 }
 
@@ -141,12 +161,14 @@ TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noe
   return self.LeaveAsLast() ? &owner : nullptr;  // posted: this call belongs to somebody who completes a task
 }
 
-// On a thread that waits for the owner: as if it waited for the tasks one by one.
+// On a thread that waits for the owner: as if it waited for the tasks one by one. A worker has the newest one at
+// hand, a thread from outside the oldest.
 void Batch::HelpAlone() noexcept {
+  const bool newest_first = t_thread.slot != nullptr && t_thread.runtime == ExecutorAccess::RuntimeOf(*executor_);
   for (;;) {
     const auto index = next_.fetch_add(1, sync::memory_order_relaxed);
     if (index >= size_) return;
-    if (TaskCore* core = tasks_.entries[index].core) (void)PrepareAwait(*core);
+    if (TaskCore* core = tasks_.entries[newest_first ? size_ - 1 - index : index].core) (void)PrepareAwait(*core);
   }
 }
 
@@ -170,19 +192,26 @@ void Batch::Collect(BodyResult& result) noexcept {
     } catch (...) {
       Fail(result, Error::FromCurrentException());
     }
-  } else if (Error error = JoinErrors(tasks_, Ended())) {
+  } else if (Error error = TakeErrors(Ended())) {
     Fail(result, std::move(error));
   }
   tasks_.Clear();
 }
 
-// ---- the verb ----
-
-Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
-  if (options.interval > Nanoseconds::zero()) return {};
-  return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
-                                     std::to_string(options.interval.count()) + " ns, must be > 0"};
+// JoinErrors() and Clear() in one walk.
+Error Batch::TakeErrors(const Error& left_out) noexcept {
+  Failures failures(left_out);
+  for (std::size_t i = 0; i < size_; ++i) {
+    FetchAhead(tasks_.entries, i);
+    TaskCore* core = std::exchange(tasks_.entries[i].core, nullptr);
+    if (core == nullptr) continue;
+    failures.Add(i, *core);
+    Unref(*core);
+  }
+  return failures.Join();
 }
+
+// ---- the verb ----
 
 void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where, Concurrency count, TaskList&& tasks,
                 JobOptions&& options, CollectFn collect) {

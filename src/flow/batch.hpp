@@ -17,6 +17,8 @@ class Batch final : public Crew {
   [[nodiscard]] std::size_t Size() const noexcept { return tasks_.entries.size(); }
 
  private:
+  friend class Crew;
+  void Work(Member& member, Stint stint) noexcept override { WorkAs(*this, member, stint); }
   void Prepare() noexcept override;
   void HelpAlone() noexcept override;
   Pull Next(Member& member) noexcept override;
@@ -28,6 +30,7 @@ class Batch final : public Crew {
   void Collect(BodyResult& result) noexcept override;
 
   void AdoptAll() noexcept;
+  [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
   void Watch(BatchEntry& entry) noexcept;
   void NoteEnd(TaskCore& core) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
@@ -12,6 +13,12 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
+constexpr auto kNotBegun = ~std::uintptr_t{0};  // the mark of a member that was posted but has not joined
+
+std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (limit + 1); }
+
+}  // namespace
+
 // How long a member works before others get their turn.
 std::uint64_t TurnTicks() noexcept {
   constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
@@ -20,19 +27,13 @@ std::uint64_t TurnTicks() noexcept {
   return turn;
 }
 
-char kNotBegun;  // its address is the mark of a member that was posted but has not joined
-
-std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (limit + 1); }
-
-}  // namespace
-
 // ---- before the start ----
 
 Crew::~Crew() {
   if (members_ != nullptr) FreeBlock(members_, MembersSize(limit_));
 }
 
-void Crew::AllocateMembers(std::size_t limit) {
+void Crew::Allocate(std::size_t limit) {
   limit_ = limit;
   auto* memory = static_cast<Member*>(AllocateBlock(MembersSize(limit)));
   for (std::size_t i = 0; i <= limit; ++i) {
@@ -55,7 +56,7 @@ void Crew::Bind(TaskCore& owner, JobState* state, Setup setup) {
     reporter_ = std::make_unique<ProgressReporter>(*this, std::move(setup.options.progress), setup.options.interval);
   }
   const std::size_t limit = ConcurrencyAccess::Resolve(setup.count, setup.zero, *executor_);
-  if (limit != ConcurrencyAccess::kUnlimited) AllocateMembers(std::min(limit, setup.most));
+  if (limit != ConcurrencyAccess::kUnlimited) Allocate(std::min(limit, setup.most));
   if (setup.options.on_error == OnError::Stop) {
     scope_ = new ChildScope(owner);
     parent_ = scope_;
@@ -98,6 +99,12 @@ void Crew::Begin() noexcept {
   Leave();
 }
 
+Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
+  if (options.interval > Nanoseconds::zero()) return {};
+  return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
+                                     std::to_string(options.interval.count()) + " ns, must be > 0"};
+}
+
 // ---- the end of the context ----
 
 void Crew::ContextEnded() noexcept {
@@ -133,7 +140,7 @@ Member* Crew::StartAnother() noexcept {
   if (member == members_) {
     Join();
   } else {
-    member->mark = &kNotBegun;
+    member->mark = kNotBegun;
     Ref(*owner_);
   }
   PostNode(*executor_, *member);
@@ -148,8 +155,8 @@ void Crew::CallBack(Member& member) noexcept {
 }
 
 bool Crew::HasJoined(Member& member) noexcept {
-  if (member.mark != &kNotBegun) return true;
-  member.mark = nullptr;
+  if (member.mark != kNotBegun) return true;
+  member.mark = 0;
   TaskCore& owner = *owner_;
   const bool joined = TryJoin();
   Unref(owner);
@@ -168,36 +175,6 @@ void Crew::DropMember(WorkNode& node) noexcept {
   if (member.Task() != nullptr) crew.Settle(member);
   crew.Abandon(crew.RefusedError());
   crew.Leave();
-}
-
-void Crew::Work(Member& member, Stint stint) noexcept {
-  const std::uint64_t turn = TurnTicks();
-  Stopwatch watch{ReadTicks(), true};
-  const std::uint64_t begin = watch.ticks;
-  bool alone = stint != Stint::Sweeping;
-  Member* other = nullptr;
-  if (member.Task() != nullptr) Settle(member);  // it was waiting for that
-  for (;;) {
-    switch (Next(member)) {
-      case Pull::Task:
-        break;
-      case Pull::Skip:
-        continue;
-      case Pull::Wait:
-        return;
-      case Pull::End:
-        if (other != nullptr) CallBack(*other);
-        return stint == Stint::Sweeping ? void() : Leave();
-    }
-    if (std::exchange(alone, false) && HasMore()) other = StartAnother();
-    if (!TryRun(*member.Task(), kBatched, watch)) {
-      if (!RunElsewhere(member)) return;
-      continue;
-    }
-    if (!member.Task()->IsTerminal() && Park(member)) return;
-    Settle(member);
-    if (stint == Stint::Posted && watch.ticks - begin > turn) return PostLast(*executor_, member);
-  }
 }
 
 bool Crew::Park(Member& member) noexcept {

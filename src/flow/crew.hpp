@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/crew_block.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "flow/progress_reporter.hpp"
@@ -16,7 +17,7 @@ struct alignas(64) Member : WorkNode, Waiter {
   [[nodiscard]] TaskCore* Task() const noexcept { return task.load(sync::memory_order_relaxed); }
 
   Crew* crew = nullptr;
-  void* mark = nullptr;  // what the crew wants to know about the task
+  std::uintptr_t mark = 0;  // which task it is
   // Written by the member only, read by whoever asks how far the work has come.
   sync::atomic<TaskCore*> task{nullptr};  // taken and not settled
   sync::atomic<std::size_t> done{0};
@@ -69,9 +70,15 @@ class Crew {
   void Count(Progress& progress) const noexcept;
 
  protected:
+  enum class Stint : std::uint8_t { Posted, Helping, Sweeping };
+
   Crew() noexcept = default;
 
   // ---- what the verbs differ in ----
+  // WorkAs(*this, …) in each final class, so that nothing in the loop is a virtual call.
+  virtual void Work(Member& member, Stint stint) noexcept = 0;
+  // Makes room for `limit` members.
+  virtual void Allocate(std::size_t limit);
   // Nothing runs yet: prepares the tasks that are there.
   virtual void Prepare() noexcept {}
   // The same as Help() where there are no members.
@@ -91,8 +98,8 @@ class Crew {
   virtual void Collect(BodyResult& result) noexcept = 0;
 
   // ---- for those who implement it ----
-  enum class Stint : std::uint8_t { Posted, Helping, Sweeping };
-  void Work(Member& member, Stint stint) noexcept;
+  template <class Self>
+  void WorkAs(Self& self, Member& member, Stint stint) noexcept;
   [[nodiscard]] bool Park(Member& member) noexcept;  // false when member.task has ended already
   void NoteFailure(const Error& error) noexcept;
   void Join() noexcept { parties_.fetch_add(1, sync::memory_order_relaxed); }
@@ -132,7 +139,6 @@ class Crew {
   // Whether the link may post the sweeper; one that fires before that leaves it to Begin().
   enum Gate : std::uint32_t { kClosed, kOpen, kFired };
 
-  void AllocateMembers(std::size_t limit);
   void WatchContext();
   void ContextEnded() noexcept;
   void PostSweeper() noexcept;
@@ -152,5 +158,39 @@ class Crew {
   alignas(64) sync::atomic<std::size_t> parties_{0};
   sync::atomic<std::size_t> started_{0};
 };
+
+[[nodiscard]] std::uint64_t TurnTicks() noexcept;
+
+template <class Self>
+void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
+  const std::uint64_t turn = TurnTicks();
+  Stopwatch watch{ReadTicks(), true};
+  const std::uint64_t begin = watch.ticks;
+  bool alone = stint != Stint::Sweeping;
+  Member* other = nullptr;
+  if (member.Task() != nullptr) self.Settle(member);  // it was waiting for that
+  for (;;) {
+    switch (self.Next(member)) {
+      case Pull::Task:
+        break;
+      case Pull::Skip:
+        continue;
+      case Pull::Wait:
+        return;
+      case Pull::End:
+        if (other != nullptr) CallBack(*other);
+        return stint == Stint::Sweeping ? void() : Leave();
+    }
+    if (std::exchange(alone, false) && self.HasMore()) other = StartAnother();
+    TaskCore& task = *member.Task();
+    if (!TryRun(task, kBatched, watch)) {
+      if (!self.RunElsewhere(member)) return;
+      continue;
+    }
+    if (!task.IsTerminal() && Park(member)) return;
+    self.Settle(member);
+    if (stint == Stint::Posted && watch.ticks - begin > turn) return PostLast(*executor_, member);
+  }
+}
 
 }  // namespace orchestrate::inline v1::detail

@@ -37,7 +37,7 @@ RetryMachine::RetryMachine(const RetryOptions& how) noexcept
       Waiter{OnFollowedEnd, nullptr},
       options(how),
       random(how.seed),
-      delay(std::min(how.first_delay, how.max_delay)) {}
+      delay(how.first_delay) {}
 
 RetryMachine::~RetryMachine() = default;
 
@@ -110,7 +110,7 @@ void RetryMachine::AfterAttempt(BodyResult& result) noexcept {
     result.error = result.error.WithCause(Errc::DeadlineExceeded);
     return GiveUp(result, "made, the next would be past the deadline");
   }
-  delay = Scaled(delay, options.factor, options.max_delay);
+  delay = Scaled(delay, options.factor, std::max(options.first_delay, options.max_delay));
   last = std::move(result.error);
   result.end = BodyEnd::Pending;
   if (Error error = pause.Start(*task, *this, next)) Fail(result, std::move(error));

@@ -89,6 +89,7 @@ ChannelWait ChannelCore::Put(void* item, ChannelWaiter*& woken) noexcept {
   if (IsClosed()) return ChannelWait::Closed;
   if (ChannelWaiter* receiver = receivers_.PopFront()) {
     ops_.move(receiver->item, item);
+    receiver->number = received_++;
     woken = Resolve(*receiver, ChannelWait::Done);
     return ChannelWait::Done;
   }
@@ -104,6 +105,7 @@ ChannelWait ChannelCore::Take(void* to, ChannelWaiter*& woken) noexcept {
   std::size_t count = Size();
   if (count == 0) return IsClosed() ? ChannelWait::Closed : ChannelWait::Waiting;
   ops_.relocate(to, At(head_++));
+  ++received_;
   --count;
   if (ChannelWaiter* sender = count < capacity_ ? senders_.PopFront() : nullptr) {
     ops_.move(At(head_ + count), sender->item);
@@ -128,12 +130,13 @@ ChannelWait ChannelCore::TryPut(void* item) noexcept {
   return result;
 }
 
-ChannelWait ChannelCore::TryTake(void* to) noexcept {
+ChannelWait ChannelCore::TryTake(void* to, std::uint64_t* number) noexcept {
   ChannelWaiter* woken = nullptr;
   auto result = ChannelWait::Waiting;
   {
     const std::lock_guard lock(mutex_);
     result = Take(to, woken);
+    if (number != nullptr) *number = received_ - 1;
   }
   Notify(woken);
   return result;
@@ -145,6 +148,10 @@ Error ChannelCore::TrySend(void* item) noexcept {
 }
 
 bool ChannelCore::TryRecv(void* to) noexcept { return TryTake(to) == ChannelWait::Done; }
+
+bool ChannelCore::TryRecvInto(ChannelWaiter& waiter) noexcept {
+  return TryTake(waiter.item, &waiter.number) == ChannelWait::Done;
+}
 
 // ---- call-backs ----
 
@@ -166,6 +173,7 @@ ChannelWait ChannelCore::RecvOrWait(ChannelWaiter& waiter) noexcept {
   {
     const std::lock_guard lock(mutex_);
     result = waiter.result = Take(waiter.item, woken);
+    waiter.number = received_ - 1;
     if (result == ChannelWait::Waiting) receivers_.PushBack(waiter);
   }
   Notify(woken);
@@ -174,7 +182,7 @@ ChannelWait ChannelCore::RecvOrWait(ChannelWaiter& waiter) noexcept {
 
 bool ChannelCore::CancelWait(ChannelWaiter& waiter) noexcept {
   const std::lock_guard lock(mutex_);
-  if (waiter.result != ChannelWait::Waiting) return false;
+  if (waiter.result != ChannelWait::Waiting || !waiter.IsLinked()) return false;
   waiter.Unlink();
   return true;
 }
@@ -185,6 +193,7 @@ bool ChannelCore::PutBack(void* item) noexcept {
     const std::lock_guard lock(mutex_);
     if (ChannelWaiter* receiver = receivers_.PopFront()) {
       ops_.move(receiver->item, item);
+      receiver->number = received_++;
       woken = Resolve(*receiver, ChannelWait::Done);
     } else {
       const std::size_t count = Size();
@@ -213,6 +222,11 @@ bool ChannelCore::Close() noexcept {
   }
   while (ChannelWaiter* waiter = woken.PopFront()) Notify(waiter);
   return true;
+}
+
+std::uint64_t ChannelCore::Received() noexcept {
+  const std::lock_guard lock(mutex_);
+  return received_;
 }
 
 std::size_t ChannelCore::Waiting() noexcept {

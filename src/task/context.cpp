@@ -77,7 +77,13 @@ struct ExecutorScope final : ChildScope {
 struct StopScope final : ChildScope {
   struct End {
     StopScope* self;
-    void operator()() const noexcept { EndScope(*self, Errc::Cancelled); }
+    // The last handle may be dropped at this moment; the destructor waits for this call, unless it comes from it.
+    void operator()() const noexcept {
+      StopScope& scope = *self;
+      if (!TryRefNode(scope)) return;
+      EndScope(scope, Errc::Cancelled);
+      UnrefNode(scope);
+    }
   };
   StopScope(ContextNode& parent_node, std::stop_token token) : ChildScope(parent_node, 0), on_stop(std::move(token), End{this}) {}
   std::stop_callback<End> on_stop;
@@ -210,7 +216,8 @@ bool Context::Cancel(Error cause) const noexcept {
   if (!cause) cause = Errc::Cancelled;
   if ((node_->flags & ContextNode::kRoot) != 0) return false;
   if ((node_->flags & ContextNode::kTask) != 0) return detail::CancelTask(static_cast<detail::TaskCore&>(*node_), cause);
-  return detail::EndScope(*node_, std::move(cause));
+  // What an ancestor or the deadline has ended stays ended for that reason.
+  return !IsDone() && detail::EndScope(*node_, std::move(cause));
 }
 
 std::optional<TimePoint> Context::Deadline() const noexcept {

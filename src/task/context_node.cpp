@@ -2,6 +2,7 @@
 
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include "task/context_links.hpp"
@@ -78,7 +79,7 @@ bool EndScope(ContextNode& node, Error cause) noexcept {
 }
 
 void PublishEnd(ContextNode& node) noexcept {
-  // Sequentially consistent: pairs with the lock of a list in AddLink(), which looks at the flags after adding.
+  // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other way round.
   g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
   Deferred* todo = nullptr;
   const auto fire_all = [&todo](ContextLinks& links) {
@@ -91,7 +92,7 @@ void PublishEnd(ContextNode& node) noexcept {
       }
     }
   };
-  if (auto* links = node.links.load(sync::memory_order_acquire)) fire_all(*links);
+  if (auto* links = node.links.load(sync::memory_order_seq_cst)) fire_all(*links);
   while (Deferred* next = todo) {
     todo = next->after;
     if (next->run != nullptr) {
@@ -118,7 +119,7 @@ ContextLinks& LinksOf(ContextNode& node) {
   auto* links = node.links.load(sync::memory_order_acquire);
   if (links != nullptr) return *links;
   auto* made = new ContextLinks(node);
-  if (node.links.compare_exchange_strong(links, made, sync::memory_order_acq_rel)) return *made;
+  if (node.links.compare_exchange_strong(links, made, sync::memory_order_seq_cst)) return *made;
   delete made;
   return *links;
 }
@@ -132,32 +133,34 @@ void Append(ContextLinks& links, Link& link) noexcept {
   link.in = &links;
 }
 
+// Has `links` told when its owner's parent ends; that is tied itself already.
+void Tie(ContextLinks& links) {
+  ContextNode& owner = *links.owner;
+  const std::lock_guard lock(links.activation);
+  if (links.activated) return;
+  if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
+    links.up.child = &links;
+    links.up.fire = FireChild;
+    Append(LinksOf(*owner.parent), links.up);
+  }
+  if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
+  links.activated = true;
+}
+
 // Ties `node` and its ancestors together, from the top down to it.
 ContextLinks& Activated(ContextNode& node) {
-  for (;;) {
-    // The highest ancestor that is not tied yet; each round ties one more, so the depth costs no stack.
-    ContextLinks* lowest = nullptr;
-    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
-      ContextLinks& links = LinksOf(*at);
-      {
-        const std::lock_guard lock(links.activation);
-        if (links.activated) break;
-      }
-      lowest = &links;
-      if ((at->flags & ContextNode::kShield) != 0) break;
+  std::vector<ContextLinks*> path;  // not recursive, so that the depth costs no stack
+  for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+    ContextLinks& links = LinksOf(*at);
+    {
+      const std::lock_guard lock(links.activation);
+      if (links.activated) break;
     }
-    if (lowest == nullptr) return LinksOf(node);
-    ContextNode& owner = *lowest->owner;
-    const std::lock_guard lock(lowest->activation);
-    if (lowest->activated) continue;
-    if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
-      lowest->up.child = lowest;
-      lowest->up.fire = FireChild;
-      Append(LinksOf(*owner.parent), lowest->up);
-    }
-    if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
-    lowest->activated = true;
+    path.push_back(&links);
+    if ((at->flags & ContextNode::kShield) != 0) break;
   }
+  for (; !path.empty(); path.pop_back()) Tie(*path.back());
+  return LinksOf(node);
 }
 
 }  // namespace
@@ -165,6 +168,8 @@ ContextLinks& Activated(ContextNode& node) {
 bool AddLink(ContextNode& node, Link& link) {
   if (EndOf(node)) return false;
   Append(Activated(node), link);
+  // Sequentially consistent: PublishEnd() moves the epoch on and then looks for links.
+  (void)g_end_epoch.fetch_add(0, sync::memory_order_seq_cst);
   // The node may have ended between the look and the entry; then either its end found the link, or we do.
   if (EndOf(node) && RemoveLink(node, link)) return false;
   return true;

@@ -27,8 +27,7 @@ class FrameScope {
 // Internal to src/task.
 bool PostTask(Executor& executor, TaskCore& core) noexcept;  // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
-bool TryQueue(TaskCore& core) noexcept;  // Attached → Queued
-void NoteSpawned(TaskCore& core, Executor& executor) noexcept;
+void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start

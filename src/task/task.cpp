@@ -23,7 +23,7 @@ Error EmptyFunction(const char* verb) noexcept {
 void TaskHandle::RunIn(const Where& where) const {
   if (core_ == nullptr) EmptyHandle("Task::Run").Rethrow();
   if (core_->PhaseNow() != kCreated) return;
-  if (!where.Name().empty() && NameOf(*core_).empty()) SetName(*core_, where.Name());
+  SetName(*core_, where.Name());
   WhereAccess::WithParent(where, [this](ContextNode& parent) { Start(*core_, parent); });
 }
 
@@ -69,7 +69,8 @@ bool PostTask(Executor& executor, TaskCore& core) noexcept {
 
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept {
   Observer* observer = ObserverOf(executor);
-  if (observer == nullptr) return;
+  if (observer == nullptr || (core.flags & ContextNode::kSpawned) != 0) return;
+  core.flags |= ContextNode::kSpawned;
   core.ticks.store(ReadTicks(), sync::memory_order_relaxed);
   observer->TaskSpawned(IdOf(core), NameOf(core));
 }
@@ -82,8 +83,10 @@ void NoteStarted(TaskCore& core) noexcept {
 }
 
 void NoteEnded(TaskCore& core) noexcept {
+  if ((core.flags & ContextNode::kSpawned) == 0) return;
   Observer* observer = ObserverOf(ExecutorOf(core));
-  if (observer != nullptr) observer->TaskEnded(IdOf(core), DurationOf(core));
+  if (observer == nullptr) return;
+  observer->TaskEnded(IdOf(core), TicksToDuration(core.ticks.load(sync::memory_order_relaxed)));
 }
 
 }  // namespace orchestrate::inline v1::detail

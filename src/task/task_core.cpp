@@ -32,22 +32,29 @@ SiteInfo* InfoOf(std::uintptr_t site) noexcept {
 TaskCore::TaskCore(const TaskOps& task_ops, std::source_location location, std::uint32_t first_refs) noexcept
     : WorkNode{&task_ops, nullptr},
       ContextNode(nullptr, nullptr, kTask, first_refs),
-      site(std::bit_cast<std::uintptr_t>(location)) {}
+      site(std::bit_cast<std::uintptr_t>(location)) {}  // NOLINT: a pointer
 
 void SetName(TaskCore& core, std::string_view name) {
   if (name.empty()) return;
+  auto plain = core.site.load(sync::memory_order_acquire);
+  if (InfoOf(plain) != nullptr) return;
   auto* info = new SiteInfo{SiteOf(core), std::string(name)};
-  core.site = reinterpret_cast<std::uintptr_t>(info) | 1;  // NOLINT
+  // Release pairs with the acquire in SiteInfoOf(). The first of several concurrent Run() names the task.
+  if (!core.site.compare_exchange_strong(plain, reinterpret_cast<std::uintptr_t>(info) | 1,  // NOLINT
+                                         sync::memory_order_release, sync::memory_order_relaxed)) {
+    delete info;
+  }
 }
 
 std::string_view NameOf(const TaskCore& core) noexcept {
-  const auto* info = InfoOf(core.site);
+  const auto* info = InfoOf(core.site.load(sync::memory_order_acquire));
   return info != nullptr ? std::string_view(info->name) : std::string_view();
 }
 
 std::source_location SiteOf(const TaskCore& core) noexcept {
-  if (const auto* info = InfoOf(core.site)) return info->location;
-  return std::bit_cast<std::source_location>(core.site);
+  const auto site = core.site.load(sync::memory_order_acquire);
+  if (const auto* info = InfoOf(site)) return info->location;
+  return std::bit_cast<std::source_location>(site);
 }
 
 std::uint64_t IdOf(TaskCore& core) noexcept {
@@ -77,7 +84,7 @@ void DestroyCore(TaskCore& core) noexcept {
   if ((state & ContextNode::kPhaseMask) == kFailed && (state & ContextNode::kRead) == 0) ReportUnread(core);
   DestroyLinks(core);
   ContextNode* parent = core.parent;
-  delete InfoOf(core.site);
+  delete InfoOf(core.site.load(sync::memory_order_relaxed));
   core.Ops().release(core);
   if (parent != nullptr) UnrefNode(*parent);
 }
@@ -154,7 +161,7 @@ void Submit(TaskCore& core) noexcept {
   Executor& executor = ExecutorOf(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
   core.state.store(kQueued, sync::memory_order_release);
-  if (!PostTask(executor, core)) DropQueued(core);
+  if (!PostTask(executor, core)) Refuse(core);
 }
 
 bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept {
@@ -163,7 +170,9 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
     if ((state & ContextNode::kPhaseMask) != from) return false;
   } while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
-  Adopt(core, parent);
+  if (core.parent == nullptr) Adopt(core, parent);
+  if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
+  if (to == kQueued && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
   // Release pairs with the acquire of whoever runs or cancels the task: parent and scope are set.
   core.state.fetch_xor(kAdopting ^ to, sync::memory_order_release);
   return true;
@@ -188,9 +197,7 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
 void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
-  Executor& executor = ExecutorOf(core);
-  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
-  if (!PostTask(executor, core)) DropQueued(core);
+  if (!PostTask(ExecutorOf(core), core)) Refuse(core);
 }
 
 void RunQueued(WorkNode& node) noexcept {
@@ -203,6 +210,15 @@ void RunQueued(WorkNode& node) noexcept {
 void DropQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (core.successor != nullptr) PostSuccessor(core);
+  if (Error ended = EndOf(core)) {
+    EndUnrun(core, kQueued, ended, kCancelled);
+    Unref(core);
+  } else {
+    Refuse(core);
+  }
+}
+
+void Refuse(TaskCore& core) noexcept {
   EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
   Unref(core);
 }

@@ -17,7 +17,7 @@ void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
   }
 }
 
-// Running → Completed, unless Cancel() was faster.
+// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster.
 bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
   const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   auto state = core.state.load(sync::memory_order_relaxed);
@@ -34,16 +34,28 @@ Error EndWithOwn(Error ended, const Error& own) noexcept {
   return ended.WithCause(own);
 }
 
-void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
+// Says why the task ends. Whoever holds a task without a body in the phase Adopting has won it: a Cancel() that was
+// about to win gives up, and leaves its error behind. False when a Cancel() of a running body was faster.
+bool SetError(TaskCore& core, Error error, std::uint32_t from) noexcept {
+  if (from != kAdopting) return core.error.TrySet(std::move(error));
+  core.error.Replace(std::move(error));
+  return true;
+}
+
+// Everything but telling those who wait.
+void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   bool cancelled = (core.state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0;
   if (!cancelled && core.scope != nullptr) {
     if (Error ended = EndOf(core)) {
-      core.error.TrySet(EndWithOwn(std::move(ended), result.error));
+      SetError(core, EndWithOwn(std::move(ended), result.error), from);
       cancelled = true;
     }
   }
-  if (!cancelled && result.end == BodyEnd::Failure) cancelled = !core.error.TrySet(std::move(result.error));
+  if (!cancelled && (result.end == BodyEnd::Failure || result.end == BodyEnd::Cancelled)) {
+    cancelled = !SetError(core, std::move(result.error), from) || result.end == BodyEnd::Cancelled;
+  }
   core.Ops().destroy(core, kCallable);
+  NoteEnded(core);
   if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from)) cancelled = true;
   const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   if (cancelled) {
@@ -52,7 +64,10 @@ void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   } else if (result.end == BodyEnd::Failure) {
     SetTerminal(core, kFailed | gone);
   }
-  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
+}
+
+void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
+  End(core, result, from);
   NotifyWaiters(core);
 }
 
@@ -63,23 +78,32 @@ void FinishBody(TaskCore& core, BodyResult& result) noexcept { Finish(core, resu
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
   core.error.TrySet(std::move(result.error));
   core.Ops().destroy(core, kCallable);
+  NoteEnded(core);
   SetTerminal(core, kCancelled);
-  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
   NotifyWaiters(core);
 }
 
 namespace {
 
-// Any phase before Running → terminal, without telling anybody yet.
+// Any phase before Running → Adopting → terminal, without telling anybody yet.
 bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept {
   auto state = core.state.load(sync::memory_order_acquire);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
-  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ to)) | ContextNode::kEnded,
-                                             sync::memory_order_acq_rel, sync::memory_order_acquire));
+  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kAdopting), sync::memory_order_acq_rel,
+                                             sync::memory_order_acquire));
+  core.ticks.store(0, sync::memory_order_relaxed);
   core.Ops().destroy(core, kCallable);
-  if ((core.flags & ContextNode::kObserved) != 0) NoteEnded(core);
+  NoteEnded(core);
+  SetTerminal(core, to | ContextNode::kEnded);
   return true;
+}
+
+// A task without a body, held in the phase Adopting, → Cancelled.
+void EndOpen(TaskCore& core) noexcept {
+  StampEnd(core);
+  NoteEnded(core);
+  SetTerminal(core, kCancelled | ContextNode::kEnded);
 }
 
 }  // namespace
@@ -108,9 +132,10 @@ bool CancelTask(TaskCore& core, const Error& cause) noexcept {
     } else if (phase < kRunning) {
       if (TryEndUnrun(core, phase, kCancelled)) return NotifyWaiters(core), true;
       state = core.state.load(sync::memory_order_acquire);
-    } else if (core.state.compare_exchange_weak(
-                   state, no_body ? ((state ^ (kRunning ^ kCancelled)) | ContextNode::kEnded) : (state | ContextNode::kEnded),
-                   sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+    } else if (core.state.compare_exchange_weak(state,
+                                                no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
+                                                sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      if (no_body) EndOpen(core);
       PublishEnd(core);
       if (no_body) NotifyWaiters(core);
       return true;
@@ -155,7 +180,7 @@ namespace {
 // The work of telling, done by the outermost call of this thread: a chain of continuations that ends with one
 // error is walked in a loop.
 struct Telling {
-  AfterNode* ended = nullptr;  // continuations that ended unrun and have waiters of their own to tell
+  ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
 };
 
 void TellAll(TaskCore& core) noexcept {
@@ -187,12 +212,37 @@ void NotifyWaiters(TaskCore& core) noexcept {
   t_thread.draining = &telling;
   TellAll(core);
   while (telling.ended != nullptr) {
-    TaskCore& next = *telling.ended->successor;
-    telling.ended = static_cast<AfterNode*>(telling.ended->next);
+    ChainNode& node = *telling.ended;
+    telling.ended = static_cast<ChainNode*>(node.next);
+    TaskCore& next = *node.successor;
+    if (node.release != nullptr) node.release(node);
     TellAll(next);
     Unref(next);
   }
   t_thread.draining = nullptr;
+}
+
+namespace {
+
+// Has the waiters of `node.successor`, which has ended, told by the outermost call.
+void TellLater(ChainNode& node) noexcept {
+  if (auto* telling = static_cast<Telling*>(t_thread.draining)) {
+    node.next = telling->ended;
+    telling->ended = &node;
+    return;
+  }
+  TaskCore& core = *node.successor;
+  if (node.release != nullptr) node.release(node);
+  NotifyWaiters(core);
+  Unref(core);
+}
+
+}  // namespace
+
+void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
+  StampEnd(*node.successor);
+  End(*node.successor, result, kAdopting);
+  TellLater(node);
 }
 
 // ---- continuations ----
@@ -207,9 +257,7 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
   if (mode == AfterMode::OnValue && phase != kCompleted) {
     if (core.PhaseNow() == kAttached && core.error.TrySet(ReadError(predecessor)) &&
         TryEndUnrun(core, kAttached, phase)) {
-      auto& telling = *static_cast<Telling*>(t_thread.draining);
-      node.next = telling.ended;
-      telling.ended = &node;
+      TellLater(node);
       return nullptr;
     }
   } else {
@@ -217,12 +265,7 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
     Ref(predecessor);
     ContextNode* parent = core.parent;
     if (parent == nullptr) parent = predecessor.parent != nullptr ? predecessor.parent : &DefaultRoot();
-    const bool adopted = core.parent == nullptr ? TryAdopt(core, kAttached, kQueued, *parent)
-                                                : TryQueue(core);
-    if (adopted) {
-      if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
-      return &core;  // with the list's reference
-    }
+    if (TryAdopt(core, kAttached, kQueued, *parent)) return &core;  // with the list's reference
     node.predecessor = nullptr;
     Unref(predecessor);
   }
@@ -240,29 +283,13 @@ TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noe
 
 }  // namespace
 
-bool TryQueue(TaskCore& core) noexcept {
-  auto state = core.state.load(sync::memory_order_relaxed);
-  do {
-    if ((state & ContextNode::kPhaseMask) != kAttached) return false;
-  } while (!core.state.compare_exchange_weak(state, state ^ (kAttached ^ kQueued), sync::memory_order_acq_rel,
-                                             sync::memory_order_relaxed));
-  return true;
-}
-
 void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
+  node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor), sync::memory_order_relaxed);  // NOLINT
   node.successor->state.store(kAttached, sync::memory_order_release);
   if (predecessor.waiters.Add(node)) return;
   // Ended before: the same, now; still never inside this call.
-  Telling telling;
-  void* outer = std::exchange(t_thread.draining, &telling);
   if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostNode(ExecutorOf(*core), *core);
-  t_thread.draining = outer;
-  if (telling.ended != nullptr) {
-    TaskCore& core = *telling.ended->successor;
-    NotifyWaiters(core);
-    Unref(core);
-  }
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -6,6 +6,7 @@
 #include "exec/thread_state.hpp"
 #include <orchestrate/exec/timer_service.hpp>
 #include "task/frame.hpp"
+#include "task/wait_circle.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
@@ -17,13 +18,6 @@ constexpr std::size_t kClaimStack = std::size_t{64} * 1024;
 constexpr int kSpins = 200;  // about two microseconds: a body that runs on another core may be about to leave
 
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
-
-bool RunsBelow(const TaskCore& core) noexcept {
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
-    if (frame->core == &core) return true;
-  }
-  return false;
-}
 
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
@@ -88,6 +82,9 @@ RuntimeCore* ServedBy(const TaskCore& core) noexcept {
 bool Block(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
   TaskWaiter waiter(ServedBy(core));
   if (failure = waiter.Failure(); failure) return false;
+  BlockedWait wait;
+  if (until == nullptr) failure = wait.Enter(core);
+  if (failure) return false;
   if (!core.waiters.Add(waiter)) return true;
   for (;;) {
     if (failure = CannotEnd(core); failure && core.waiters.Remove(waiter)) return false;
@@ -123,12 +120,12 @@ void LendAdmission(TaskCore& core) noexcept {
   } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
                                              sync::memory_order_acquire));
   Ref(core);  // the queue's
-  if (!PostTask(ExecutorOf(core), core)) DropQueued(core);
+  if (!PostTask(ExecutorOf(core), core)) Refuse(core);
 }
 
 Error CannotEnd(const TaskCore& core) noexcept {
   if (IsForked()) return ForkedError("Wait");
-  if (RunsBelow(core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
+  if (RunsIn(Frames(), &core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
   if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
     return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
   }

@@ -5,6 +5,7 @@
 namespace orchestrate::inline v1::detail {
 
 void ThreadWait::Nudge() noexcept {
+  section_.Resume();
   auto word = word_.load(sync::memory_order_relaxed);
   while (word != kFinished && word != kNudged) {
     if (!word_.compare_exchange_weak(word, kNudged, sync::memory_order_release)) continue;
@@ -15,10 +16,11 @@ void ThreadWait::Nudge() noexcept {
 
 // False when there is a reason to be awake; it is used up.
 bool ThreadWait::FallAsleep() noexcept {
+  // Whoever sets the word has called Resume() before, so this gives nothing away that was just taken back.
   section_.Suspend();
   std::uint32_t word = kAwake;
   if (word_.compare_exchange_strong(word, kAsleep, sync::memory_order_acquire) || word == kAsleep) return true;
-  if (word == kNudged) word_.compare_exchange_strong(word, kAwake, sync::memory_order_acquire);
+  if (word == kNudged && word_.compare_exchange_strong(word, kAwake, sync::memory_order_acquire)) section_.Rearm();
   return false;
 }
 
@@ -41,14 +43,13 @@ bool ThreadWait::SleepUntilVirtual(TimePoint until) noexcept {
   alarm.sleeper = this;
   // Under the service's lock, which Cancel() takes: nothing touches the alarm after that.
   alarm.acquire = [](GuardedTimer& timer) noexcept {
-    ThreadWait& sleeper = *static_cast<Alarm&>(timer).sleeper;
-    sleeper.section_.Resume();
-    sleeper.Nudge();
+    static_cast<Alarm&>(timer).sleeper->Nudge();
     return false;
   };
   section_.VirtualTimers()->Schedule(alarm, until);
   Sleep();
-  return section_.VirtualTimers()->Cancel(alarm) || section_.VirtualTimers()->Now() < until;
+  TimerService& timers = *section_.VirtualTimers();
+  return timers.Cancel(alarm) || (timers.Now() < until && timers.IsRunning());
 }
 
 }  // namespace orchestrate::inline v1::detail

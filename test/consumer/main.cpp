@@ -1,3 +1,4 @@
+// [program]
 #include <orchestrate/orchestrate.hpp>
 
 #include <cstdio>
@@ -7,3 +8,4 @@ int main() {
   auto task = orchestrate::Invoke([] { return std::string("hello"); });
   std::puts(task.Get().c_str());
 }
+// [/program]

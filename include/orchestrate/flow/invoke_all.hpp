@@ -22,8 +22,6 @@ namespace detail {
 // The errors of the tasks in their order; those that are the same object or code as `left_out` are not listed.
 [[nodiscard]] ORCHESTRATE_API Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept;
 
-[[nodiscard]] ORCHESTRATE_API Error CheckOptions(const char* verb, const JobOptions& options) noexcept;
-
 [[nodiscard]] ORCHESTRATE_API Job StartJob(const Where& where, Concurrency count, TaskList&& tasks,
                                            JobOptions&& options);
 

@@ -64,15 +64,17 @@ struct PassResult {
 struct PassError {
   static constexpr AfterMode kMode = AfterMode::Always;
   template <class U, class T, class F>
-  static Result<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
-    Result<T> outcome = before.Outcome();
-    if (outcome) return outcome;
-    using R = std::remove_cv_t<decltype(CallWith(fn, core, std::as_const(outcome).Failure()))>;
-    if constexpr (std::is_void_v<R>) {
-      CallWith(fn, core, std::as_const(outcome).Failure());
-      return {};
+  static auto Call(F& fn, TaskCore& core, const Task<U>& before) {
+    const Error error = ReadError(TaskAccess::Core(before));
+    using R = std::remove_cv_t<decltype(CallWith(fn, core, error))>;
+    if constexpr (kIsTask<R>) {
+      return error ? CallWith(fn, core, error) : before;
+    } else if constexpr (std::is_void_v<R>) {
+      if (error) CallWith(fn, core, error);
+      return Result<T>();
     } else {
-      return CallWith(fn, core, std::as_const(outcome).Failure());
+      if (!error) return before.Outcome();
+      return Result<T>(CallWith(fn, core, error));
     }
   }
 };
@@ -80,9 +82,22 @@ struct PassError {
 struct PassThrough {
   static constexpr AfterMode kMode = AfterMode::Always;
   template <class U, class T, class F>
-  static Result<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
-    CallWith(fn, core);
-    return before.Outcome();
+  static Task<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
+    using R = std::remove_cv_t<decltype(CallWith(fn, core))>;
+    if constexpr (kIsTask<R>) {
+      return ContinueWith(CallWith(fn, core), [before](const Result<typename R::ValueType>& own) {
+        return own ? before : Failed<T>(own.Failure());
+      });
+    } else {
+      if constexpr (std::is_same_v<R, Error>) {
+        if (Error own = CallWith(fn, core)) return Failed<T>(std::move(own));
+      } else if constexpr (kIsResult<R>) {
+        if (R own = CallWith(fn, core); !own) return Failed<T>(std::move(own).Failure());
+      } else {
+        CallWith(fn, core);
+      }
+      return before;
+    }
   }
 };
 
@@ -160,7 +175,7 @@ auto ContinueWith(const Task<U>& before, F&& fn, std::source_location location =
 
 /// Replaces the error of `before` by what `fn(error)` returns; a value passes by.
 ///
-/// @param fn  called as `fn(const Error&)`; returns `T`, `Result<T>` or `Error`.
+/// @param fn  called as `fn(const Error&)`; returns `T`, `Result<T>`, `Error` or `Task<T>`.
 template <class U, class F>
 Task<U> Catch(const Where& where, const Task<U>& before, F&& fn) {
   static_assert(detail::kIsWork<std::decay_t<F>, const Error&>,

@@ -41,7 +41,9 @@ class ORCHESTRATE_API Registration {
   }
   ~Registration() { Reset(); }
 
-  /// Takes the call-back back. One that has been handed to the executor already still runs.
+  /// Takes the call-back back.
+  ///
+  /// One that has been handed to the executor already still runs.
   ///
   /// @return true when the call-back will not run.
   bool Reset() noexcept;

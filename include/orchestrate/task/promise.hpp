@@ -54,11 +54,12 @@ class Promise {
   /// Returns the task that this promise completes.
   [[nodiscard]] orchestrate::Task<T> Task() const noexcept { return task_; }
 
-  /// Completes the task with `value` (none for void); false when it is terminal already.
+  /// Completes the task with `value` (none for void); false when it is terminal already or its context has ended.
   template <class... U>
   bool TrySet(U&&... value) {
     static_assert(std::is_void_v<T> ? sizeof...(U) == 0 : std::is_constructible_v<T, U...>,
                   "Promise::TrySet: the arguments must construct the task's value");
+    if (!task_) return false;
     auto& core = Core();
     if (!detail::BeginSet(core)) return false;
     detail::BodyResult result;
@@ -66,7 +67,7 @@ class Promise {
       detail::RunInto(core, result, [&]() -> T { return T(std::forward<U>(value)...); });
     }
     detail::EndSet(core, result);
-    return true;
+    return task_.State() != TaskState::Cancelled;  // the end of its context comes first
   }
 
   /// Completes the task, or returns `AlreadyTerminal`.
@@ -75,15 +76,16 @@ class Promise {
     return TrySet(std::forward<U>(value)...) ? Error() : Error(Errc::AlreadyTerminal);
   }
 
-  /// Fails the task; an empty error is taken for `InvalidArgument`. False when it is terminal already.
+  /// Fails the task, or says false when it is terminal already; an empty error is taken for `InvalidArgument`.
   bool TrySetError(Error error) noexcept {
+    if (!task_) return false;
     auto& core = Core();
     if (!detail::BeginSet(core)) return false;
     detail::BodyResult result;
     if (!error) error = Error(Errc::InvalidArgument, "Promise::SetError: the error is empty");
     detail::Fail(result, std::move(error));
     detail::EndSet(core, result);
-    return true;
+    return task_.State() != TaskState::Cancelled;
   }
 
   /// Fails the task, or returns `AlreadyTerminal`.

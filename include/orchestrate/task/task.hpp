@@ -105,6 +105,8 @@ class ORCHESTRATE_API TaskHandle {
 
 struct TaskAccess {
   static TaskCore* Core(const TaskHandle& task) noexcept { return task.core_; }
+  // Leaves an empty handle; its reference is the caller's.
+  static TaskCore* Release(TaskHandle& task) noexcept { return std::exchange(task.core_, nullptr); }
   template <class T>
   static ValueCore<T>& Core(const Task<T>& task) noexcept {
     return static_cast<ValueCore<T>&>(*task.core_);
@@ -189,6 +191,8 @@ class [[nodiscard]] Task : public detail::TaskHandle {
   }
 
   /// Waits, and moves the value out; the second call throws `AlreadyTaken`.
+  ///
+  /// Not while another thread copies the value through `Get` or `Outcome`.
   T Take() const {
     if (Error error = Settle()) error.Rethrow();
     if constexpr (!std::is_void_v<T>) {
@@ -223,29 +227,38 @@ class [[nodiscard]] Task : public detail::TaskHandle {
 
 namespace detail {
 
+// Takes the outcome of `inner`, which has ended, as that of `outer`.
+template <class T>
+void TakeOver(ValueCore<T>& outer, ValueCore<T>& inner, BodyResult& result) noexcept {
+  result.end = BodyEnd::Value;
+  if (Error error = ReadError(inner)) {
+    Fail(result, std::move(error));
+    if (inner.PhaseNow() == kCancelled) result.end = BodyEnd::Cancelled;
+  } else if constexpr (!std::is_void_v<T>) {
+    RunInto(outer, result, [&inner] { return TaskAccess::Share(inner).Outcome(); });
+  }
+}
+
 // Waits for an inner task on behalf of an outer one.
 template <class T>
-struct FlattenNode final : Waiter {
-  TaskCore* outer;
-
+struct FlattenNode final : ChainNode {
   static TaskCore* Notify(Waiter& waiter, TaskCore& subject, Notice notice) noexcept {
     if (notice != Notice::Ended) return nullptr;
     auto& self = static_cast<FlattenNode&>(waiter);
-    auto& core = static_cast<ValueCore<T>&>(*self.outer);
+    auto& core = static_cast<ValueCore<T>&>(*self.successor);
     if (BeginSet(core)) {
       BodyResult result;
-      auto& inner = static_cast<ValueCore<T>&>(subject);
-      if (Error error = ReadError(inner)) {
-        Fail(result, std::move(error));
-      } else if constexpr (!std::is_void_v<T>) {
-        RunInto(core, result, [&inner] { return TaskAccess::Share(inner).Outcome(); });
-      }
-      EndSet(core, result);
+      TakeOver(core, static_cast<ValueCore<T>&>(subject), result);
+      EndSetChained(self, result);
+    } else {
+      Free(self);
+      Unref(core);
     }
-    std::destroy_at(&self);
-    FreeBlock(&self, sizeof(FlattenNode));
-    Unref(core);
     return nullptr;
+  }
+  static void Free(ChainNode& node) noexcept {
+    std::destroy_at(static_cast<FlattenNode*>(&node));
+    FreeBlock(&node, sizeof(FlattenNode));
   }
 };
 
@@ -254,12 +267,17 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   TaskCore* core = TaskAccess::Core(static_cast<const TaskHandle&>(inner));
   if (core == nullptr) return Fail(result, {Errc::InvalidArgument, "the work returned an empty task"});
   if (core == &outer) return Fail(result, {Errc::WouldDeadlock, "the work returned its own task"});
+  if (core->IsTerminal()) return TakeOver(outer, static_cast<ValueCore<T>&>(*core), result);
   auto* node = ::new (AllocateBlock(sizeof(FlattenNode<T>))) FlattenNode<T>;
   node->notify = FlattenNode<T>::Notify;
-  node->outer = &outer;
+  node->release = FlattenNode<T>::Free;
+  node->successor = &outer;
+  if (!LeaveBody(outer)) {  // cancelled meanwhile: the body leaves now
+    FlattenNode<T>::Free(*node);
+    return Fail(result, Errc::Cancelled);
+  }
   Ref(outer);
   result.end = BodyEnd::Pending;
-  if (!LeaveBody(outer)) Fail(result, Errc::Cancelled);  // cancelled meanwhile: the body leaves now
   if (!core->waiters.Add(*node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
 }
 

@@ -72,8 +72,11 @@ class ORCHESTRATE_API BlockingSection {
 
   // By the waiter before it sleeps (again).
   void Suspend() noexcept;
-  // By whoever wakes it, before the wake: so no virtual time passes before the woken thread runs.
+  // By whoever wakes it, before the wake: so no virtual time passes before the woken thread runs. Until Rearm(),
+  // a Suspend() that comes too late does nothing.
   void Resume() noexcept;
+  // By the waiter that was woken and will look before it sleeps again.
+  void Rearm() noexcept;
 
   // The timers to sleep by when the clock is virtual, else null: then the system's clock is right.
   [[nodiscard]] TimerService* VirtualTimers() const noexcept;
@@ -82,7 +85,8 @@ class ORCHESTRATE_API BlockingSection {
   RuntimeCore* worker_of_ = nullptr;  // gave its permit
   RuntimeCore* watched_ = nullptr;    // counts this thread as one that waits for it
   bool is_stranger_ = false;           // nobody knows what it waits for
-  std::atomic<bool> suspended_{false};
+  enum class State : std::uint8_t { Running, Suspended, Woken };
+  std::atomic<State> state_{State::Running};
   Error failure_;
 };
 

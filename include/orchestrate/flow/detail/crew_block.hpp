@@ -45,6 +45,9 @@ struct TaskList {
 // Turns the ended tasks of a batch into the value of `core`, or into an error in `result`; may throw.
 using CollectFn = void (*)(TaskCore& core, TaskList& tasks, BodyResult& result);
 
+// `InvalidArgument` for options that cannot be.
+[[nodiscard]] ORCHESTRATE_API Error CheckOptions(const char* verb, const JobOptions& options) noexcept;
+
 ORCHESTRATE_API void HelpCrew(Crew& crew) noexcept;     // runs some of its tasks on a thread that waits for it
 ORCHESTRATE_API void FinishCrew(WorkNode& owner, Crew& crew) noexcept;  // runs as a piece of work when all have left
 ORCHESTRATE_API void CloseCrew(Crew& crew) noexcept;    // destroys what the user gave

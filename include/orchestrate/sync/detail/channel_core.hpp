@@ -50,6 +50,7 @@ struct ChannelWaiter : ListNode<> {
   void (*notify)(ChannelWaiter& self) noexcept = nullptr;
   void* item = nullptr;
   ChannelWait result = ChannelWait::Waiting;
+  std::uint64_t number = 0;  // of a received item: how many had left the channel before it
 };
 
 // A ring of items and the two queues of those who wait, behind one lock.
@@ -80,7 +81,9 @@ class ORCHESTRATE_API ChannelCore {
   // Call-back forms: Waiting means that `waiter.notify` will be called, unless CancelWait() returns true.
   [[nodiscard]] ChannelWait SendOrWait(ChannelWaiter& waiter) noexcept;
   [[nodiscard]] ChannelWait RecvOrWait(ChannelWaiter& waiter) noexcept;
-  // True when `waiter` was taken out of its queue; false when it was notified, or is being notified now.
+  // The same without waiting; false when there is nothing.
+  [[nodiscard]] bool TryRecvInto(ChannelWaiter& waiter) noexcept;
+  // True when `waiter` was taken out of its queue; false when it is in none: it was notified, or is being notified now.
   [[nodiscard]] bool CancelWait(ChannelWaiter& waiter) noexcept;
   // Makes a received item the oldest again, also beyond the capacity and in a closed channel; false without memory.
   [[nodiscard]] bool PutBack(void* item) noexcept;
@@ -89,6 +92,8 @@ class ORCHESTRATE_API ChannelCore {
   [[nodiscard]] bool IsClosed() const noexcept { return closed_.load(sync::memory_order_acquire); }
   [[nodiscard]] std::size_t Size() const noexcept { return count_.load(sync::memory_order_relaxed); }
   [[nodiscard]] std::size_t Capacity() const noexcept { return capacity_; }
+  // How many items have left so far.
+  [[nodiscard]] std::uint64_t Received() noexcept;
   // How many wait now, to send or to receive: never both.
   [[nodiscard]] std::size_t Waiting() noexcept;
 
@@ -107,7 +112,7 @@ class ORCHESTRATE_API ChannelCore {
   void SetCount(std::size_t count) noexcept { count_.store(count, sync::memory_order_relaxed); }
 
   [[nodiscard]] ChannelWait TryPut(void* item) noexcept;
-  [[nodiscard]] ChannelWait TryTake(void* to) noexcept;
+  [[nodiscard]] ChannelWait TryTake(void* to, std::uint64_t* number = nullptr) noexcept;
   struct Direction;  // sending or receiving, so that waiting is written once
   [[nodiscard]] Error Sleep(const Direction& direction, ContextNode* node, void* item) noexcept;
 
@@ -120,6 +125,7 @@ class ORCHESTRATE_API ChannelCore {
   std::byte* slots_ = nullptr;           // a ring of slot_count_, a power of two or 0
   std::size_t slot_count_ = 0;
   std::size_t head_ = 0;                 // the oldest item
+  std::uint64_t received_ = 0;           // under mutex_: how many items have left
   Waiters receivers_;
   Waiters senders_;
 };

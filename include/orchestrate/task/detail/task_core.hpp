@@ -31,9 +31,10 @@ inline constexpr std::uint32_t kCompleted = 6;
 inline constexpr std::uint32_t kFailed = 7;
 inline constexpr std::uint32_t kCancelled = 8;
 
-enum class BodyEnd : std::uint8_t { Value, Failure, Pending };
+enum class BodyEnd : std::uint8_t { Value, Failure, Cancelled, Pending };
 
-// How a body left. Pending: somebody else finishes the task later (a job, a flattened task).
+// How a body left. Cancelled: the task that it returned was. Pending: somebody else finishes the task later (a job, a
+// flattened task).
 struct BodyResult {
   BodyEnd end = BodyEnd::Value;
   Error error;
@@ -66,8 +67,9 @@ struct TaskCore : WorkNode, ContextNode {
   [[nodiscard]] bool IsTerminal() const noexcept { return PhaseNow() >= kCompleted; }
 
   WaiterList<TaskCore> waiters;
-  sync::atomic<std::uint64_t> ticks{0};  // when queued (observed only) or started; once terminal: how long
-  std::uintptr_t site = 0;               // a source_location, or with bit 0 set a SiteInfo with a name
+  // When queued (observed only) or started; once terminal: how long; while attached: the predecessor's address.
+  sync::atomic<std::uint64_t> ticks{0};
+  sync::atomic<std::uintptr_t> site;     // a source_location, or with bit 0 set a SiteInfo with a name
   sync::atomic<std::uint64_t> id{0};     // given on first request
   TaskCore* successor = nullptr;         // the next continuation of the same predecessor, posted when this starts
 };
@@ -83,6 +85,7 @@ inline void Unref(TaskCore& core) noexcept {
   if (core.PhaseNow() == kCreated) return UnrefCreated(core);
   if (core.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) UnrefLast(core);
 }
+// Names a task that has no name.
 ORCHESTRATE_API void SetName(TaskCore& core, std::string_view name);
 ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 ORCHESTRATE_API std::source_location SiteOf(const TaskCore& core) noexcept;
@@ -93,7 +96,7 @@ ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
 ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
 // Hands an adopted, unshared core whose second reference is the queue's to its executor.
 ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
-// Created → Adopting → `to`, with `parent`; false when somebody was faster.
+// `from` → Adopting → `to`, with `parent` unless it has one; false when somebody was faster.
 ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
@@ -114,6 +117,8 @@ ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
+// Ends a queued task that its executor does not take, and gives up the queue's reference.
+ORCHESTRATE_API void Refuse(TaskCore& core) noexcept;
 
 // ---- ending ----
 ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
@@ -148,15 +153,23 @@ ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexce
 ORCHESTRATE_API TaskCore* CurrentTask() noexcept;
 
 // ---- continuations ----
+// Waits in the list of a task whose end may be that of `successor`, too.
+struct ChainNode : Waiter {
+  TaskCore* successor = nullptr;              // a reference
+  void (*release)(ChainNode&) noexcept = nullptr;  // of a node that is nobody's part
+};
+// Publishes the outcome of `node.successor`, for which BeginSet() was true, and has it told by the outermost call of
+// this thread, so that the length of a chain costs no stack. Gives up the reference.
+ORCHESTRATE_API void EndSetChained(ChainNode& node, BodyResult& result) noexcept;
+
 // Sits in a continuation's block and in its predecessor's list.
-struct AfterNode : Waiter {
+struct AfterNode : ChainNode {
   AfterNode() noexcept = default;
   AfterNode(const AfterNode&) = delete;
   AfterNode& operator=(const AfterNode&) = delete;
   ~AfterNode() {
     if (predecessor != nullptr) Unref(*predecessor);
   }
-  TaskCore* successor = nullptr;
   TaskCore* predecessor = nullptr;  // a reference once the predecessor has ended
 };
 enum class AfterMode : std::uint8_t { OnValue, Always };

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <orchestrate/base/intrusive_list.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
+
+#include "task/frame.hpp"
+
+namespace orchestrate::inline v1::detail {
+
+// A wait without a bound, by a thread that runs bodies. Tasks that wait for each other in a circle are found by the
+// one that closes it. All such waits are in one list under one lock: to block costs a hundred times as much.
+//
+// Known are tasks whose bodies run and continuations of those. A circle through anything else (a channel, a lock, a
+// task that a body returned) is not found.
+class BlockedWait : public ListNode<> {
+ public:
+  BlockedWait() noexcept = default;
+  BlockedWait(const BlockedWait&) = delete;
+  BlockedWait& operator=(const BlockedWait&) = delete;
+  ~BlockedWait();
+
+  // Enters the wait of the calling thread for `core`; `WouldDeadlock` when that could never end.
+  Error Enter(const TaskCore& core) noexcept;
+
+ private:
+  const Frame* frames_ = nullptr;
+  const TaskCore* on_ = nullptr;
+};
+
+// Whether the body of `core` is one of `frames`.
+[[nodiscard]] bool RunsIn(const Frame* frames, const TaskCore* core) noexcept;
+
+}  // namespace orchestrate::inline v1::detail
