@@ -159,6 +159,8 @@ Error::Error(std::error_code code) noexcept {
   }
 }
 
+Error::Error(Errc code, std::string sentence) noexcept : Error(make_error_code(code), std::move(sentence)) {}
+
 Error::Error(std::error_code code, std::string sentence) noexcept {
   if (!code) return;
   *this = detail::ErrorReps::Make([&](detail::ErrorRep& rep) {

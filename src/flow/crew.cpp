@@ -150,7 +150,8 @@ Member* Crew::StartAnother() noexcept {
 // There is no work left for `member`: out of the queue with it, if it can still be found there.
 void Crew::CallBack(Member& member) noexcept {
   if (ExecutorAccess::RuntimeOf(*executor_) == nullptr || !Unqueue(*executor_, member)) return;
-  Unref(*owner_);
+  // One that has begun meanwhile, and was posted again, has to come back by itself.
+  member.mark == kNotBegun ? Unref(*owner_) : PostNode(*executor_, member);
   NoteRan(*executor_);
 }
 

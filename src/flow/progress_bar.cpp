@@ -8,10 +8,10 @@
 #include <mutex>
 #include <string>
 
-#include "flow/progress_render.hpp"
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/time/deadline.hpp>
+#include "flow/progress_render.hpp"
 
 namespace orchestrate::inline v1 {
 
@@ -28,7 +28,8 @@ bool IsTerminal(std::FILE* out) noexcept {
 
 std::size_t ColumnsOf(std::FILE* out) noexcept {
   winsize size{};
-  if (out == nullptr || ::ioctl(::fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefaultColumns;
+  if (out == nullptr || ::ioctl(::fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return kDefaultColumns;
   return size.ws_col;
 }
 
@@ -42,8 +43,8 @@ std::string WithoutControls(std::string text) {
 
 }  // namespace
 
-// `state` is held for a moment by every update, `output` by whoever draws and taken first when both are. An update
-// that finds the output busy leaves its counts to the next picture.
+// `state` is held for a moment by every update, `output` by whoever draws and taken first when both are. An
+// update that finds the output busy leaves its counts to the next picture.
 struct ProgressBar::Impl {
   Impl(ProgressBarOptions wanted, std::FILE* file, Sink to)
       : options(std::move(wanted)),
@@ -150,7 +151,8 @@ struct ProgressBar::Impl {
 };
 
 ProgressBar::ProgressBar(ProgressBarOptions options, std::FILE* out) {
-  if (out == nullptr) Error(Errc::InvalidArgument, "ProgressBar: out is null, must be an open file").Rethrow();
+  if (out == nullptr)
+    Error(Errc::InvalidArgument, "ProgressBar: out is null, must be an open file").Rethrow();
   impl_ = std::make_unique<Impl>(std::move(options), out, nullptr);
 }
 

@@ -9,9 +9,9 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-constexpr double kMemory = 10;             // seconds: how far back the rate looks
+constexpr double kMemory = 10;                // seconds: how far back the rate looks
 constexpr double kMostSeconds = 100'000'000;  // beyond three years nothing is said about the time left
-constexpr std::size_t kLeastBar = 12;      // columns, with its brackets
+constexpr std::size_t kLeastBar = 12;         // columns, with its brackets
 constexpr std::size_t kMostBar = 42;
 
 double Seconds(Nanoseconds duration) noexcept { return std::chrono::duration<double>(duration).count(); }
@@ -68,8 +68,8 @@ struct Parts {
 
 // Columns that UTF-8 text takes, if no character is wide.
 std::size_t Width(std::string_view text) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 // The longest beginning that takes at most `columns`.
@@ -84,8 +84,11 @@ std::string_view Cut(std::string_view text, std::size_t columns) noexcept {
 std::string Bar(double share, std::size_t columns) {
   const std::size_t inside = columns - 2;
   const auto full = static_cast<std::size_t>(share * static_cast<double>(inside));
-  std::string bar = "[" + std::string(full, '=') + std::string(inside - full, ' ') + "]";
+  std::string bar(columns, ' ');
+  bar.front() = '[';
+  bar.replace(1, full, full, '=');
   if (full < inside) bar[1 + full] = '>';
+  bar.back() = ']';
   return bar;
 }
 
@@ -109,7 +112,7 @@ double Speed::Average(TimePoint now, std::size_t done) const noexcept {
 
 std::string RenderBar(const ProgressView& view, std::size_t columns) {
   const Parts parts(view);
-  const std::array<std::string_view, 7> shown{view.label,  parts.percent, parts.counts, parts.rate,
+  const std::array<std::string_view, 7> shown{view.label, parts.percent, parts.counts, parts.rate,
                                               parts.time, parts.failed,  parts.running};
   // What goes when there is no room: what runs first, then the rate, the label, the time, the share.
   constexpr std::array<std::size_t, 5> kDispensable{6, 3, 0, 4, 1};
@@ -125,7 +128,8 @@ std::string RenderBar(const ProgressView& view, std::size_t columns) {
   }
   // `width` counts a space after each part; the bar comes after the label and takes what is left.
   std::string bar;
-  if (parts.total != 0 && columns >= width + kLeastBar) bar = Bar(parts.share, std::min(columns - width, kMostBar));
+  if (parts.total != 0 && columns >= width + kLeastBar)
+    bar = Bar(parts.share, std::min(columns - width, kMostBar));
   std::string line;
   const auto add = [&line](std::string_view part) {
     if (part.empty()) return;

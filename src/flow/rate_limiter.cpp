@@ -4,13 +4,13 @@
 #include <mutex>
 #include <string>
 
-#include "exec/forked.hpp"
-#include "flow/token_bucket.hpp"
-#include "sync/linked_wait.hpp"
 #include <orchestrate/base/intrusive_list.hpp>
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/forked.hpp"
+#include "flow/token_bucket.hpp"
+#include "sync/linked_wait.hpp"
 
 namespace orchestrate::inline v1 {
 
@@ -74,15 +74,17 @@ TokenBucket MakeBucket(Rate rate, std::size_t& burst) {
   if (burst == 0) {
     const double wanted = static_cast<double>(count) * static_cast<double>(kDefaultBurst.count()) /
                           static_cast<double>(rate.per.count());
-    burst = wanted >= static_cast<double>(most) ? most : std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
+    burst = wanted >= static_cast<double>(most)
+                ? most
+                : std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
   }
   return {count, rate.per, burst};
 }
 
 }  // namespace
 
-// Everybody who waits stands in one queue; one timer is armed for the first. The timer's thread may still be on
-// its way here when the last waiter has left and the limiter goes, so the state is counted.
+// Everybody who waits stands in one queue; one timer is armed for the first. The timer's thread may still be
+// on its way here when the last waiter has left and the limiter goes, so the state is counted.
 struct RateLimiter::State : detail::GuardedTimer {
   using Waiters = detail::IntrusiveList<PermitWaiter>;
 
@@ -214,8 +216,8 @@ RateLimiter::~RateLimiter() { state_->Unref(); }
 
 Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
   if (count > state_->burst) {
-    return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) + " permits, must be <= the burst " +
-                                       std::to_string(state_->burst)};
+    return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) +
+                                       " permits, must be <= the burst " + std::to_string(state_->burst)};
   }
   ContextNode& node = detail::ContextAccess::Node(context);
   if (Error ended = detail::EndOf(node)) return ended;

@@ -8,8 +8,8 @@
 
 namespace orchestrate::inline v1::detail {
 
-// A bucket of tokens that fills at a steady rate up to a limit. Pure: the time is an argument, and the arithmetic
-// is exact, so that no rate drifts.
+// A bucket of tokens that fills at a steady rate up to a limit. Pure: the time is an argument, and the
+// arithmetic is exact, so that no rate drifts.
 //
 // A nanosecond brings `gain_` units, a token costs `price_` of them; both have no common divisor.
 class TokenBucket {
@@ -21,7 +21,10 @@ class TokenBucket {
 
   // Full at first. `count` tokens come in each `per`, both above 0; `burst` is 1 to MostBurst().
   TokenBucket(std::uint64_t count, Nanoseconds per, std::uint64_t burst) noexcept
-      : gain_(Reduced(count, Ticks(per))), price_(Reduced(Ticks(per), count)), full_(burst * price_), level_(full_) {}
+      : gain_(Reduced(count, Ticks(per))),
+        price_(Reduced(Ticks(per), count)),
+        full_(burst * price_),
+        level_(full_) {}
 
   // Takes `tokens` if they are there. A time before the last one counts as that.
   [[nodiscard]] bool TryTake(TimePoint now, std::uint64_t tokens) noexcept {
@@ -43,7 +46,9 @@ class TokenBucket {
  private:
   static constexpr std::uint64_t kMostUnits = std::uint64_t{1} << 62;
 
-  static std::uint64_t Ticks(Nanoseconds duration) noexcept { return static_cast<std::uint64_t>(duration.count()); }
+  static std::uint64_t Ticks(Nanoseconds duration) noexcept {
+    return static_cast<std::uint64_t>(duration.count());
+  }
   static std::uint64_t Reduced(std::uint64_t value, std::uint64_t other) noexcept {
     return value / std::gcd(value, other);
   }

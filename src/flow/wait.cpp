@@ -1,145 +1,259 @@
 #include <orchestrate/flow/wait.hpp>
 
-#include <string>
-#include <thread>
+#include <algorithm>
+#include <memory>
+#include <new>
 
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
-#include "exec/forked.hpp"
-#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
+constexpr int kSpins = 200;  // as long as a wait for one task looks before it sleeps
+
 RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  const auto phase = core.PhaseNow();
-  return phase >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core)) : nullptr;
+  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core)) : nullptr;
 }
 
-// One thread in the lists of several tasks.
-class AnyWait : public ThreadWait {
- public:
-  AnyWait(RuntimeCore* served, const Cores& cores) : ThreadWait(served), cores_(cores), nodes_(cores.size()) {}
+TimePoint NowOf(const TaskCore& core) noexcept {
+  if (core.PhaseNow() >= kBatched && core.scope != nullptr) return ExecutorOf(core).Now();
+  const TaskCore* current = CurrentTask();
+  return current != nullptr ? ExecutorOf(*current).Now() : Clock::now();
+}
 
-  // The index of a task that has ended, or why none ever will.
-  Result<std::size_t> Run() noexcept {
-    AddAll();
-    Error hopeless;
-    while (!Finished()) {
-      hopeless = WhyHopeless();
-      if (hopeless) break;
-      Sleep();
-    }
-    RemoveAll();
-    for (std::size_t i = 0; i < cores_.size(); ++i) {
-      if (cores_[i] != nullptr && cores_[i]->IsTerminal()) return i;
-    }
-    return hopeless;
-  }
-
- private:
-  struct Node : Waiter {
-    AnyWait* owner = nullptr;
-    bool added = false;
-  };
-
-  static TaskCore* Notify(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
-    AnyWait& self = *static_cast<Node&>(waiter).owner;
-    if (notice == Notice::Lonely) {
-      self.Nudge();
-    } else {
-      if (!self.claimed_.exchange(true, sync::memory_order_acq_rel)) self.Finish();
-      // Release pairs with the acquire in RemoveAll(): the last access of this notifier.
-      self.listed_.fetch_sub(1, sync::memory_order_release);
-    }
-    return nullptr;
-  }
-
-  void AddAll() noexcept {
-    for (std::size_t i = 0; i < cores_.size() && !Finished(); ++i) {
-      if (cores_[i] == nullptr) continue;
-      LendAdmission(*cores_[i]);
-      nodes_[i].owner = this;
-      nodes_[i].notify = Notify;
-      listed_.fetch_add(1, sync::memory_order_relaxed);
-      nodes_[i].added = cores_[i]->waiters.Add(nodes_[i]);
-      if (nodes_[i].added) continue;
-      (void)Notify(nodes_[i], *cores_[i], Notice::Ended);
-      return;
-    }
-  }
-
-  [[nodiscard]] Error WhyHopeless() const noexcept {
-    Error last;
-    for (TaskCore* core : cores_) {
-      if (core == nullptr) continue;
-      last = CannotEnd(*core);
-      if (!last) return {};
-    }
-    return last;
-  }
-
-  // Afterwards nobody touches this object any more.
-  void RemoveAll() noexcept {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i].added && cores_[i]->waiters.Remove(nodes_[i])) listed_.fetch_sub(1, sync::memory_order_relaxed);
-    }
-    while (listed_.load(sync::memory_order_acquire) != 0) std::this_thread::yield();
-  }
-
-  const Cores& cores_;
-  std::vector<Node> nodes_;
-  sync::atomic<bool> claimed_{false};
-  sync::atomic<std::size_t> listed_{0};
+// One thread that waits until several tasks have ended.
+struct Countdown : ThreadWait {
+  explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  sync::atomic<std::size_t> left{1};
 };
+
+struct CountdownNode : Waiter {
+  Countdown* countdown = nullptr;
+};
+
+void CountDown(Countdown& countdown) noexcept {
+  // Release and acquire: the waiter, woken by the last one, sees the outcome of all.
+  if (countdown.left.fetch_sub(1, sync::memory_order_acq_rel) == 1) countdown.Finish();
+}
 
 }  // namespace
 
-TimePoint DeadlineFor(const Cores& cores, Nanoseconds timeout) noexcept {
-  for (const TaskCore* core : cores) {
-    if (core != nullptr && core->PhaseNow() >= kQueued && core->scope != nullptr) {
-      return SaturatingAdd(ExecutorOf(*core).Now(), timeout);
-    }
+// ---- all ----
+
+JoinWait::JoinWait(Nanoseconds timeout) noexcept : is_timed_(true), timeout_(timeout) {}
+
+void JoinWait::Note(std::size_t index, Error error) noexcept {
+  if (!error) return;
+  try {
+    sorted_ = sorted_ && (errors_.empty() || errors_.back().index < index);
+    errors_.push_back({index, std::move(error)});
+  } catch (...) {
+    out_of_memory_ = true;
   }
-  const TaskCore* current = CurrentTask();
-  return SaturatingAdd(current != nullptr ? ExecutorOf(*current).Now() : Clock::now(), timeout);
 }
 
-Error WaitAllUntil(const Cores& cores, TimePoint deadline) {
-  ErrorCollector errors;
-  std::size_t open = 0;
-  for (TaskCore* core : cores) {
+void JoinWait::Add(const TaskHandle& task) noexcept {
+  TaskCore* core = TaskAccess::Core(task);
+  if (core != nullptr) {
+    ++total_;
+    is_timed_ ? AddTimed(*core) : AddUntimed(*core);
+  }
+  ++index_;
+}
+
+void JoinWait::AddUntimed(TaskCore& core) noexcept {
+  Error failure = PrepareAwait(core);
+  if (failure) return Note(index_, std::move(failure));
+  if (core.IsTerminal()) return Note(index_, ReadError(core));
+  places_[pending_++] = {&core, index_};
+  if (pending_ == kTogether) Flush();
+}
+
+void JoinWait::AddTimed(TaskCore& core) noexcept {
+  if (!core.IsTerminal() && !timed_out_) {
+    if (until_ == TimePoint{}) until_ = SaturatingAdd(NowOf(core), timeout_);
     Error failure;
-    if (core == nullptr) {
-      errors.Add({});
-    } else if (AwaitUntil(*core, deadline, failure)) {
-      errors.Add(ReadError(*core));
-    } else if (failure) {
-      errors.Add(std::move(failure));
-    } else {
-      ++open;
-    }
+    timed_out_ = !AwaitUntil(core, until_, failure) && !failure;
+    if (failure) return Note(index_, std::move(failure));
   }
-  if (open == 0) return errors.Take();
-  Error late(Errc::DeadlineExceeded, "WaitAllFor: " + std::to_string(open) + " of " + std::to_string(cores.size()) +
-                                         " tasks have not ended");
-  if (Error failed = errors.Take()) late = late.WithCause(std::move(failed));
-  return late;
+  if (core.IsTerminal()) {
+    Note(index_, ReadError(core));
+  } else {
+    timed_out_ = true;
+  }
 }
 
-Result<std::size_t> WaitForAny(const Cores& cores) {
-  RuntimeCore* served = nullptr;
-  bool any = false;
-  for (std::size_t i = 0; i < cores.size(); ++i) {
-    if (cores[i] == nullptr) continue;
-    if (cores[i]->IsTerminal()) return i;
-    if (served == nullptr) served = ServedBy(*cores[i]);
-    any = true;
+// A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last other
+// handle goes.
+void JoinWait::Flush() noexcept {
+  const Error failure = Block();
+  for (std::size_t i = 0; i < pending_; ++i) {
+    TaskCore& core = *places_[i].core;
+    Error error = failure;
+    if (!error && !core.IsTerminal()) error = Await(core);
+    Note(places_[i].index, core.IsTerminal() ? ReadError(core) : std::move(error));
   }
-  if (!any) return Error(Errc::InvalidArgument, "WaitAny: 0 tasks, must be >= 1");
-  if (IsForked()) return ForkedError("WaitAny");
-  AnyWait wait(served, cores);
+  pending_ = 0;
+}
+
+// Waits for all but the created ones.
+Error JoinWait::Block() noexcept {
+  std::array<CountdownNode, kTogether> nodes;
+  Countdown countdown(pending_ != 0 ? ServedBy(*places_[0].core) : nullptr);
+  if (countdown.Failure()) return countdown.Failure();
+  for (std::size_t i = 0; i < pending_; ++i) {
+    TaskCore& core = *places_[i].core;
+    if (core.PhaseNow() == kCreated) continue;
+    nodes[i].countdown = &countdown;
+    nodes[i].notify = [](Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept -> TaskCore* {
+      if (notice == Notice::Ended) CountDown(*static_cast<CountdownNode&>(waiter).countdown);
+      return nullptr;
+    };
+    countdown.left.fetch_add(1, sync::memory_order_relaxed);
+    if (!core.waiters.Add(nodes[i])) countdown.left.fetch_sub(1, sync::memory_order_acq_rel);
+  }
+  CountDown(countdown);
+  for (int spin = 0; spin < kSpins && !countdown.Finished(); ++spin) sync::Relax();
+  while (!countdown.Finished()) countdown.Sleep();
+  return {};
+}
+
+Error JoinWait::Finish() noexcept {
+  if (pending_ != 0) Flush();
+  if (timed_out_) return Errc::DeadlineExceeded;
+  if (out_of_memory_) return Errc::OutOfResources;
+  if (!sorted_) {
+    std::sort(errors_.begin(), errors_.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+  }
+  return Error::Join(std::move(errors_), {.failures = 0, .total = total_});
+}
+
+// ---- any ----
+
+namespace {
+
+constexpr std::size_t kNone = ~std::size_t{0};
+
+struct AnyWait : ThreadWait {
+  explicit AnyWait(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  sync::atomic<std::size_t> winner{kNone};
+};
+
+struct AnyNode : Waiter {
+  AnyWait* wait = nullptr;
+  std::size_t index = 0;
+  sync::atomic<bool> told{false};  // the notification's last access
+};
+
+TaskCore* TellAny(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
+  auto& node = static_cast<AnyNode&>(waiter);
+  if (notice == Notice::Lonely) {
+    node.wait->Nudge();
+    return nullptr;
+  }
+  std::size_t none = kNone;
+  if (node.wait->winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) node.wait->Finish();
+  node.told.store(true, sync::memory_order_release);
+  return nullptr;
+}
+
+// The tasks of one WaitAny, empty handles left out.
+class AnyOf {
+ public:
+  // False without memory.
+  [[nodiscard]] bool Reserve(std::size_t count) noexcept {
+    if (count <= kFew) return true;
+    many_.reset(new (std::nothrow) Place[count]);
+    places_ = many_.get();
+    return places_ != nullptr;
+  }
+  void Add(TaskCore& core, std::size_t index) noexcept {
+    places_[size_].core = &core;
+    places_[size_++].node.index = index;
+  }
+  [[nodiscard]] Result<std::size_t> Wait() noexcept;
+
+ private:
+  static constexpr std::size_t kFew = 16;
+  struct Place {
+    TaskCore* core = nullptr;
+    AnyNode node;
+  };
+
+  [[nodiscard]] std::size_t FirstEnded() const noexcept {
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (places_[i].core->IsTerminal()) return places_[i].node.index;
+    }
+    return kNone;
+  }
+  // Set when none of them can ever end.
+  [[nodiscard]] Error CannotEndAny() const noexcept {
+    Error error;
+    for (std::size_t i = 0; i < size_; ++i) {
+      error = CannotEnd(*places_[i].core);
+      if (!error) return {};
+    }
+    return error;
+  }
+  // One task of the caller's own batch takes its admission over.
+  void Lend() const noexcept {
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (places_[i].core->PhaseNow() == kBatched) return LendAdmission(*places_[i].core);
+    }
+  }
+  void RemoveNodes(std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+      AnyNode& node = places_[i].node;
+      if (places_[i].core->waiters.Remove(node)) continue;
+      while (!node.told.load(sync::memory_order_acquire)) sync::Relax();
+    }
+  }
+
+  Place few_[kFew];
+  std::unique_ptr<Place[]> many_;
+  Place* places_ = few_;
+  std::size_t size_ = 0;
+};
+
+Result<std::size_t> AnyOf::Wait() noexcept {
+  if (size_ == 0) return Error(Errc::InvalidArgument, "WaitAny: there is no task, must be at least 1");
+  if (const std::size_t ended = FirstEnded(); ended != kNone) return ended;
+  if (Error error = CannotEndAny()) return error;
+  Lend();
+  AnyWait wait(ServedBy(*places_[0].core));
   if (wait.Failure()) return wait.Failure();
-  return wait.Run();
+  std::size_t added = 0;
+  for (; added < size_; ++added) {
+    AnyNode& node = places_[added].node;
+    node.wait = &wait;
+    node.notify = TellAny;
+    if (places_[added].core->waiters.Add(node)) continue;
+    std::size_t none = kNone;
+    if (wait.winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) wait.Finish();
+    break;
+  }
+  Error error;
+  while (!wait.Finished()) {
+    if (error = CannotEndAny(); error) break;
+    wait.Sleep();
+  }
+  RemoveNodes(added);
+  const std::size_t winner = wait.winner.load(sync::memory_order_acquire);
+  if (winner == kNone) return error;
+  return winner;
+}
+
+}  // namespace
+
+Result<std::size_t> WaitForAny(const TaskHandle* const* tasks, std::size_t count) noexcept {
+  AnyOf any;
+  if (!any.Reserve(count)) return Error(Errc::OutOfResources);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (TaskCore* core = TaskAccess::Core(*tasks[i])) any.Add(*core, i);
+  }
+  return any.Wait();
 }
 
 }  // namespace orchestrate::inline v1::detail

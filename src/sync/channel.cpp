@@ -5,9 +5,9 @@
 #include <mutex>
 #include <string>
 
+#include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
 #include "sync/linked_wait.hpp"
-#include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -67,7 +67,7 @@ bool ChannelCore::GrowTo(std::size_t count) noexcept {
   if (count <= slot_count_) return true;
   if (count > kUnbounded / 2 / ops_.size) return false;
   const std::size_t slots = std::bit_ceil(count < kFirstSlots ? kFirstSlots : count);
-  void* memory = ::operator new(slots * ops_.size, std::align_val_t{ops_.alignment}, std::nothrow);
+  void* memory = ::operator new(slots* ops_.size, std::align_val_t{ops_.alignment}, std::nothrow);
   if (memory == nullptr) return false;
   auto* fresh = static_cast<std::byte*>(memory);
   const std::size_t items = Size();
@@ -269,7 +269,8 @@ Error ChannelCore::Sleep(const Direction& direction, ContextNode* node, void* it
   if (IsForked()) return ForkedError(direction.name);
   ThreadWaiter waiter(node, item);
   if (waiter.Failure()) return waiter.Failure();
-  if (const auto result = (this->*direction.wait)(waiter); result != ChannelWait::Waiting) return ErrorOf(result);
+  if (const auto result = (this->*direction.wait)(waiter); result != ChannelWait::Waiting)
+    return ErrorOf(result);
   if (Error ended = waiter.Await([&] { return CancelWait(waiter); })) return ended;
   return ErrorOf(waiter.result);
 }

@@ -10,7 +10,8 @@ namespace orchestrate::inline v1::detail {
 struct LinkedWait : ThreadWait, Link {
   // `context` may be null: then only Finish() ends the wait.
   explicit LinkedWait(ContextNode* context) noexcept
-      : ThreadWait(context != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(*context)) : nullptr), node(context) {
+      : ThreadWait(context != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(*context)) : nullptr),
+        node(context) {
     // The thread cannot outrun this: RemoveLink() takes the lock of the list.
     fire = [](Link& link) noexcept -> Deferred* {
       static_cast<LinkedWait&>(link).Nudge();
@@ -18,8 +19,8 @@ struct LinkedWait : ThreadWait, Link {
     };
   }
 
-  // To be called once others can reach the waiter. Returns no error when it was finished; the context's error when
-  // that has ended and `leave()` said that nobody will call Finish() any more.
+  // To be called once others can reach the waiter. Returns no error when it was finished; the context's error
+  // when that has ended and `leave()` said that nobody will call Finish() any more.
   template <class Leave>
   [[nodiscard]] Error Await(Leave leave) noexcept {
     Error ended;

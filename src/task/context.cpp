@@ -214,10 +214,12 @@ const void* Context::SharedValue(const void* key) const noexcept {
 
 bool Context::Cancel(Error cause) const noexcept {
   if (!cause) cause = Errc::Cancelled;
-  if ((node_->flags & ContextNode::kRoot) != 0) return false;
-  if ((node_->flags & ContextNode::kTask) != 0) return detail::CancelTask(static_cast<detail::TaskCore&>(*node_), cause);
+  const Context keep(*this);  // whoever sees the end may destroy this handle before the call returns
+  ContextNode& node = *keep.node_;
+  if ((node.flags & ContextNode::kRoot) != 0) return false;
+  if ((node.flags & ContextNode::kTask) != 0) return detail::CancelTask(static_cast<detail::TaskCore&>(node), cause);
   // What an ancestor or the deadline has ended stays ended for that reason.
-  return !IsDone() && detail::EndScope(*node_, std::move(cause));
+  return !keep.IsDone() && detail::EndScope(node, std::move(cause));
 }
 
 std::optional<TimePoint> Context::Deadline() const noexcept {

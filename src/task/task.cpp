@@ -16,6 +16,8 @@ Error EmptyHandle(const char* function) noexcept {
 
 }  // namespace
 
+Error EmptyTask(const char* verb) noexcept { return {Errc::InvalidArgument, std::string(verb) + ": the task is empty"}; }
+
 Error EmptyFunction(const char* verb) noexcept {
   return {Errc::InvalidArgument, std::string(verb) + ": the function is empty"};
 }
@@ -47,7 +49,10 @@ TimePoint TaskHandle::ClockNow() const noexcept {
   return Clock::now();
 }
 
-bool TaskHandle::Cancel(const Error& cause) const noexcept { return core_ != nullptr && CancelTask(*core_, cause); }
+bool TaskHandle::Cancel(const Error& cause) const noexcept {
+  const TaskHandle keep(*this);  // whoever waits for the task may destroy this handle before the call returns
+  return keep.core_ != nullptr && CancelTask(*keep.core_, cause);
+}
 
 TaskState TaskHandle::State() const noexcept { return core_ != nullptr ? StateOf(*core_) : TaskState::Created; }
 

@@ -71,7 +71,8 @@ TEST_P(ChannelInTime, KeepsTheOrderOfManyDeadlines) {
   std::vector<Task<Nanoseconds>> receivers;
   for (int i = 20; i > 0; --i) {
     receivers.push_back(Invoke(context_, [&, i](Context& c) {
-      EXPECT_EQ(channel.Recv(c.WithDeadline(ManualClock::kStart + i * 1ms)).Failure(), Errc::DeadlineExceeded);
+      EXPECT_EQ(channel.Recv(c.WithDeadline(ManualClock::kStart + i * 1ms)).Failure(),
+                Errc::DeadlineExceeded);
       return clock_.Elapsed();
     }));
   }

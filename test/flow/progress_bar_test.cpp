@@ -167,11 +167,13 @@ TEST_F(ProgressBarOutput, DrawsOneLineAgainAndAgainOnATerminal) {
   EXPECT_EQ(screen_.Rows(), Rows{"files [>                                       ] 0% 0/100 8 running"});
   clock_.Advance(1s);
   bar.Update({.done = 10, .failures = 1, .running = 8, .total = 100});
-  EXPECT_EQ(screen_.Rows(), Rows{"files [==>                      ] 10% 10/100 10.0/s ETA 0:09 1 failed 8 running"});
+  EXPECT_EQ(screen_.Rows(),
+            Rows{"files [==>                      ] 10% 10/100 10.0/s ETA 0:09 1 failed 8 running"});
   clock_.Advance(1s);
   bar.Update({.done = 100, .failures = 1, .running = 0, .total = 100});
   bar.Finish();
-  EXPECT_EQ(screen_.Rows(), (Rows{"files [==================================] 100% 100/100 50.0/s in 0:02 1 failed", ""}));
+  EXPECT_EQ(screen_.Rows(),
+            (Rows{"files [==================================] 100% 100/100 50.0/s in 0:02 1 failed", ""}));
 }
 
 TEST_F(ProgressBarOutput, DrawsNoMoreOftenThanItShould) {

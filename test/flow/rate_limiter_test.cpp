@@ -33,7 +33,8 @@ TEST(RateLimiter, RefusesARateThatIsNotAboveZero) {
   EXPECT_EQ(RefusalOf(-5), "RateLimiter: rate -5/s, must be > 0");
   EXPECT_EQ(RefusalOf({0, 2ms}), "RateLimiter: rate 0 per 2000000 ns, must be > 0");
   EXPECT_EQ(RefusalOf({1, -1ns}), "RateLimiter: interval -1 ns, must be > 0");
-  EXPECT_EQ(RefusalOf({1, 24h * 365 * 200}), "RateLimiter: interval 6307200000000000000 ns, must be <= 146 years");
+  EXPECT_EQ(RefusalOf({1, 24h * 365 * 200}),
+            "RateLimiter: interval 6307200000000000000 ns, must be <= 146 years");
   EXPECT_EQ(RefusalOf({1, 1s}, 5'000'000'000), "RateLimiter: burst 5000000000, must be <= 4611686018");
   EXPECT_EQ(RefusalOf(~std::uint64_t{0}), "");
 }
@@ -64,7 +65,8 @@ class RateLimiterWaits : public testing::TestWithParam<std::size_t> {
     options.clock = &clock;
     return options;
   }
-  // Starts a task that takes `count` permits; the queue then has `waiting` timers or not, so wait for its block.
+  // Starts a task that takes `count` permits; the queue then has `waiting` timers or not, so wait for its
+  // block.
   Task<Nanoseconds> AcquireIn(const Context& context, std::size_t count = 1) {
     auto task = Invoke(runtime_.Background(), [this, context, count](Context&) -> Result<Nanoseconds> {
       asked_.fetch_add(1);

@@ -85,10 +85,10 @@ TEST(RepeatOnAManualExecutor, NeverCallsInsideTheVerb) {
 }
 
 // D14
-TEST_P(RepeatInVirtualTime, DoesNotDriftOverADay) {
+TEST_P(RepeatInVirtualTime, DoesNotDriftOverHours) {
   const Job job = Repeat(ctx_, 7s + 300us, [] {});
-  Pass(24h);
-  EXPECT_EQ(job.Runs(), static_cast<std::size_t>(24h / Nanoseconds(7s + 300us)));
+  Pass(2h);
+  EXPECT_EQ(job.Runs(), static_cast<std::size_t>(2h / Nanoseconds(7s + 300us)));
   EXPECT_EQ(job.Missed(), 0U);
   job.Cancel();
 }

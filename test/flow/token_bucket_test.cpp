@@ -74,7 +74,8 @@ TEST(TokenBucket, DoesNotDrift) {
 }
 
 TEST(TokenBucket, HoldsItsLargestBurst) {
-  for (const auto& [count, per] : {std::pair<std::uint64_t, Nanoseconds>{999'999'937, 1s}, {1, 24h * 365}, {7, 1ns}}) {
+  for (const auto& [count, per] :
+       {std::pair<std::uint64_t, Nanoseconds>{999'999'937, 1s}, {1, 24h * 365}, {7, 1ns}}) {
     const std::uint64_t most = TokenBucket::MostBurst(count, per);
     TokenBucket bucket(count, per, most);
     EXPECT_TRUE(bucket.TryTake(kStart, most));
@@ -106,8 +107,9 @@ TEST(TokenBucket, IsExactAtAnyRate) {
       taken += wanted;
       // taken <= burst + elapsed * count / per, without a division.
       const auto elapsed = static_cast<std::uint64_t>((now - kStart).count());
-      ASSERT_LE(static_cast<long double>(taken - std::min(taken, burst)) * static_cast<long double>(per.count()),
-                static_cast<long double>(elapsed) * static_cast<long double>(count));
+      ASSERT_LE(
+          static_cast<long double>(taken - std::min(taken, burst)) * static_cast<long double>(per.count()),
+          static_cast<long double>(elapsed) * static_cast<long double>(count));
       now += Nanoseconds(random() % 1000);
     }
   }

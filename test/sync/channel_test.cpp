@@ -187,76 +187,101 @@ TEST(Channel, TakesAndSendsNothingUnderAContextThatHasEnded) {
 
 // ---- receiving by call-back ----
 
-struct Receiver : detail::RecvNode<int> {
-  Receiver() {
-    notify = [](detail::ChannelWaiter& waiter) noexcept { ++static_cast<Receiver&>(waiter).calls; };
-  }
-  int calls = 0;
-};
-
 using detail::ChannelAccess;
 using detail::ChannelWait;
 
-TEST(RecvNode, GetsAnItemThatIsInsideAtOnce) {
+struct Receiver : detail::ChannelWaiter {
+  Receiver() {
+    item = &value;
+    notify = [](detail::ChannelWaiter& waiter) noexcept { ++static_cast<Receiver&>(waiter).calls; };
+  }
+  int value = 0;
+  int calls = 0;
+};
+
+TEST(ChannelWaiter, GetsAnItemThatIsInsideAtOnce) {
   const Channel<int> channel(1);
+  auto& core = ChannelAccess::Core(channel);
   EXPECT_FALSE(channel.Send(1));
   Receiver receiver;
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, receiver), ChannelWait::Done);
-  EXPECT_EQ(receiver.TakeItem(), 1);
+  EXPECT_EQ(core.RecvOrWait(receiver), ChannelWait::Done);
+  EXPECT_EQ(receiver.value, 1);
   channel.Close();
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, receiver), ChannelWait::Closed);
+  EXPECT_EQ(core.RecvOrWait(receiver), ChannelWait::Closed);
   EXPECT_EQ(receiver.calls, 0);
 }
 
-TEST(RecvNode, IsToldInTheOrderOfWaiting) {
+TEST(ChannelWaiter, IsToldInTheOrderOfWaiting) {
   const Channel<int> channel(1);
+  auto& core = ChannelAccess::Core(channel);
   Receiver first;
   Receiver second;
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, first), ChannelWait::Waiting);
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, second), ChannelWait::Waiting);
+  EXPECT_EQ(core.RecvOrWait(first), ChannelWait::Waiting);
+  EXPECT_EQ(core.RecvOrWait(second), ChannelWait::Waiting);
   EXPECT_FALSE(channel.TrySend(1));
   EXPECT_EQ(first.calls, 1);
   EXPECT_EQ(second.calls, 0);
   EXPECT_EQ(first.result, ChannelWait::Done);
-  EXPECT_EQ(first.TakeItem(), 1);
+  EXPECT_EQ(first.value, 1);
   EXPECT_EQ(channel.Size(), 0U);
   channel.Close();
   EXPECT_EQ(second.calls, 1);
   EXPECT_EQ(second.result, ChannelWait::Closed);
-  EXPECT_FALSE(ChannelAccess::CancelWait(channel, second));
+  EXPECT_FALSE(core.CancelWait(second));
 }
 
-TEST(RecvNode, MayStopWaiting) {
+TEST(ChannelWaiter, MayStopWaiting) {
   const Channel<int> channel(1);
+  auto& core = ChannelAccess::Core(channel);
   Receiver receiver;
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, receiver), ChannelWait::Waiting);
-  EXPECT_TRUE(ChannelAccess::CancelWait(channel, receiver));
+  EXPECT_FALSE(core.CancelWait(receiver));
+  EXPECT_EQ(core.RecvOrWait(receiver), ChannelWait::Waiting);
+  EXPECT_TRUE(core.CancelWait(receiver));
+  EXPECT_FALSE(core.CancelWait(receiver));
   EXPECT_FALSE(channel.TrySend(1));
   EXPECT_EQ(receiver.calls, 0);
   EXPECT_EQ(channel.TryRecv(), 1);
 }
 
-TEST(RecvNode, PutsBackWhatItCannotUse) {
+TEST(ChannelWaiter, PutsBackWhatItCannotUse) {
   const Channel<int> channel(2);
+  auto& core = ChannelAccess::Core(channel);
   Receiver receiver;
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, receiver), ChannelWait::Waiting);
+  EXPECT_EQ(core.RecvOrWait(receiver), ChannelWait::Waiting);
   for (const int i : {1, 2, 3}) EXPECT_FALSE(channel.TrySend(i));
-  EXPECT_FALSE(ChannelAccess::CancelWait(channel, receiver));
+  EXPECT_FALSE(core.CancelWait(receiver));
   channel.Close();
-  EXPECT_TRUE(ChannelAccess::PutBack(channel, receiver.TakeItem()));
+  EXPECT_TRUE(core.PutBack(&receiver.value));
   EXPECT_EQ(channel.Drain(), (Ints{1, 2, 3}));
 }
 
-TEST(RecvNode, PutsBackForTheNextWhoWaits) {
+TEST(ChannelWaiter, PutsBackForTheNextWhoWaits) {
   const Channel<int> channel(1);
+  auto& core = ChannelAccess::Core(channel);
   Receiver first;
   Receiver second;
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, first), ChannelWait::Waiting);
-  EXPECT_EQ(ChannelAccess::RecvOrWait(channel, second), ChannelWait::Waiting);
+  EXPECT_EQ(core.RecvOrWait(first), ChannelWait::Waiting);
+  EXPECT_EQ(core.RecvOrWait(second), ChannelWait::Waiting);
   EXPECT_FALSE(channel.TrySend(9));
-  EXPECT_TRUE(ChannelAccess::PutBack(channel, first.TakeItem()));
+  EXPECT_TRUE(core.PutBack(&first.value));
   EXPECT_EQ(second.result, ChannelWait::Done);
-  EXPECT_EQ(second.TakeItem(), 9);
+  EXPECT_EQ(second.value, 9);
+}
+
+TEST(ChannelWaiter, AdmitsAWaitingSenderOnlyWhenThereIsRoomAgain) {
+  const Channel<int> channel(1);
+  auto& core = ChannelAccess::Core(channel);
+  EXPECT_FALSE(channel.TrySend(1));
+  Receiver sender;  // the same node, sending
+  sender.value = 3;
+  EXPECT_EQ(core.SendOrWait(sender), ChannelWait::Waiting);
+  int put_back = 0;
+  EXPECT_TRUE(core.PutBack(&put_back));  // one more than fits
+  EXPECT_EQ(channel.TryRecv(), 0);
+  EXPECT_EQ(sender.calls, 0);
+  EXPECT_EQ(channel.TryRecv(), 1);
+  EXPECT_EQ(sender.calls, 1);
+  EXPECT_EQ(channel.TryRecv(), 3);
 }
 
 }  // namespace

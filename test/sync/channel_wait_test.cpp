@@ -35,7 +35,8 @@ INSTANTIATE_TEST_SUITE_P(Workers, ChannelWaits, testing::Values(1, 2, 8));
 TEST_P(ChannelWaits, CloseWakesEveryReceiver) {
   const Channel<int> channel(1);
   std::vector<Task<int>> receivers;
-  for (int i = 0; i < 3; ++i) receivers.push_back(Invoke(context_, [&](Context& c) { return channel.Recv(c); }));
+  for (int i = 0; i < 3; ++i)
+    receivers.push_back(Invoke(context_, [&](Context& c) { return channel.Recv(c); }));
   ASSERT_TRUE(EventuallyWaiting(channel, 3));
   EXPECT_TRUE(channel.Close());
   for (const auto& receiver : receivers) EXPECT_EQ(receiver.Wait(), Errc::Closed);
@@ -187,8 +188,8 @@ struct Item {
 };
 
 // Receives until the channel is drained, every other time under a context that ends at about the same moment.
-Error ReceiveWithInterruptions(Context& context, const Channel<Item>& channel, const Channel<Context>& victims,
-                               std::vector<Item>& received) {
+Error ReceiveWithInterruptions(Context& context, const Channel<Item>& channel,
+                               const Channel<Context>& victims, std::vector<Item>& received) {
   for (int round = 0;; ++round) {
     const Context inner = context.WithCancel();
     if (round % 2 == 0) (void)victims.TrySend(inner);

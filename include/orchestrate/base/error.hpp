@@ -82,7 +82,7 @@ class ORCHESTRATE_API Error {
   Error(std::error_code code) noexcept;  // NOLINT(google-explicit-constructor)
 
   /// Makes an error whose text is `sentence`; the value 0 is no error.
-  Error(Errc code, std::string sentence) noexcept : Error(make_error_code(code), std::move(sentence)) {}
+  Error(Errc code, std::string sentence) noexcept;
   /// Makes an error whose text is `sentence`; the value 0 is no error.
   Error(std::error_code code, std::string sentence) noexcept;
 

@@ -23,12 +23,12 @@ enum class ProgressStyle : unsigned char {
 
 /// Says how a `ProgressBar` draws.
 struct ProgressBarOptions {
-  std::string label;                                ///< Stands in front, for instance the name of the job.
-  ProgressStyle style = ProgressStyle::Auto;        ///< With a sink `Auto` means `Lines`.
-  std::size_t columns = 0;                          ///< Width; 0 = the terminal's, asked at each redraw, else 80.
+  std::string label;                          ///< Stands in front, for instance the name of the job.
+  ProgressStyle style = ProgressStyle::Auto;  ///< With a sink `Auto` means `Lines`.
+  std::size_t columns = 0;                    ///< Width; 0 = the terminal's, asked at each redraw, else 80.
   Nanoseconds redraw = std::chrono::milliseconds(100);  ///< Least time between two pictures on a terminal.
-  Nanoseconds line = std::chrono::seconds(5);       ///< Least time between two lines; the first comes after it.
-  const ClockSource* clock = nullptr;               ///< Must outlive the bar; null = the steady clock.
+  Nanoseconds line = std::chrono::seconds(5);  ///< Least time between two lines; the first comes after it.
+  const ClockSource* clock = nullptr;          ///< Must outlive the bar; null = the steady clock.
 
   ProgressBarOptions() = default;
   ProgressBarOptions(std::string text) : label(std::move(text)) {}  // NOLINT: ProgressBar("files")
@@ -37,9 +37,9 @@ struct ProgressBarOptions {
 
 /// Shows how far work has come: on a terminal one line that fits its width, elsewhere a line now and then.
 ///
-/// Shown are the share, the counts, the rate, the time left, failures and what runs, as far as known and as there is
-/// room. Hand `Update` to whatever counts:
-/// `InvokeAll(ctx, 8, tasks, JobOptions().WithProgress([&bar](const Progress& p) { bar.Update(p); }))`.
+/// Shown are the share, the counts, the rate, the time left, failures and what runs, as far as known and as
+/// there is room. Hand `Update` to whatever counts, for instance as the progress callback of a job's options:
+/// `[&bar](const Progress& progress) { bar.Update(progress); }`.
 ///
 /// @par Thread safety  All members may be called from any thread.
 class ORCHESTRATE_API ProgressBar {
@@ -62,8 +62,9 @@ class ORCHESTRATE_API ProgressBar {
   /// Calls `Finish`.
   ~ProgressBar();
 
-  /// Takes the latest counts, and shows them if that is due; with fewer done than before they are out of date.
+  /// Takes the latest counts, and shows them if that is due.
   ///
+  /// Counts with fewer done than before are out of date and left out.
   /// @par Blocks      For the time of the output when it is due and no other thread draws, else never.
   /// @par Complexity  About the time of reading the clock while nothing is due.
   void Update(const Progress& progress) noexcept;
@@ -71,7 +72,7 @@ class ORCHESTRATE_API ProgressBar {
   /// Prints `text` as a line of its own, above the bar.
   void Print(std::string_view text) noexcept;
 
-  /// Shows the last counts with the time it took and ends the line; idempotent, and further updates do nothing.
+  /// Shows the last counts with the time it took, and ends; a second call and later updates do nothing.
   void Finish() noexcept;
 
  private:

@@ -30,18 +30,18 @@ struct Rate {
 
 /// Hands out permits at a steady rate; what was not used is kept for a burst.
 ///
-/// A bucket of tokens: it is full at first, fills at the rate up to `burst`, and a permit takes a token out. Those
-/// who wait are served in the order in which they came, by the clock of their context's executor.
+/// A bucket of tokens: it is full at first, fills at the rate up to `burst`, and a permit takes a token out.
+/// Those who wait are served in the order in which they came, by the clock of their context's executor.
 ///
-/// @par Thread safety  All members may be called from any thread; it must not be destroyed while somebody waits.
+/// @par Thread safety  All members may be called from any thread; nobody may wait while it is destroyed.
 class ORCHESTRATE_API RateLimiter {
  public:
   /// Makes a limiter.
   ///
-  /// @param burst  how many permits may be saved up; 0 = what comes in 10 ms, at least 1: then a thread that wakes
-  ///               late does not lower the rate.
-  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a rate that is not above 0, and for a burst that
-  ///              the arithmetic cannot hold (above 4.6e9 at any whole rate a second); and `std::bad_alloc`.
+  /// @param burst  how many permits may be saved up; 0 = what comes in 10 ms, at least 1: so a thread that
+  ///               wakes late does not lower the rate.
+  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a rate that is not above 0, or a burst
+  ///              beyond the arithmetic, which is 4.6e9 or more at whole rates a second; `std::bad_alloc`.
   explicit RateLimiter(Rate rate, std::size_t burst = 0);
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
@@ -50,9 +50,9 @@ class ORCHESTRATE_API RateLimiter {
   /// Takes `count` permits, waiting until there are as many and all who came before are served.
   ///
   /// @param count  0 to the burst.
-  /// @return no error when they were taken; `DeadlineExceeded` at once when they would come after the context's
-  ///         deadline; the context's error; `InvalidArgument` for more than the burst; `OutOfResources` when no spare
-  ///         worker is left; `ShutDown` when the executor's timers have stopped.
+  /// @return no error when they were taken; `DeadlineExceeded` at once when they would come after
+  ///         the context's deadline; the context's error; `InvalidArgument` for more than the burst;
+  ///         `OutOfResources` for want of a spare worker; `ShutDown` when the executor's timers have stopped.
   /// @par Blocks        Until then; inside a task it gives its worker away.
   /// @par Cancellation  Ends the wait; no permit was taken then, and those behind move up.
   /// @par Complexity    O(1), no allocation.

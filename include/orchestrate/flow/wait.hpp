@@ -1,104 +1,155 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
+#include <orchestrate/base/error.hpp>
 #include <orchestrate/base/result.hpp>
 #include <orchestrate/flow/detail/crew_block.hpp>
 #include <orchestrate/task/task.hpp>
-#include <orchestrate/time/deadline.hpp>
 
 namespace orchestrate::inline v1 {
 
 namespace detail {
 
-using Cores = std::vector<TaskCore*>;  // borrowed; null = an empty handle
-
-template <TaskRange Tasks>
-Cores CoresOf(const Tasks& tasks) {
-  Cores cores;
-  if constexpr (requires { std::size(tasks); }) cores.reserve(static_cast<std::size_t>(std::size(tasks)));
-  for (const auto& task : tasks) cores.push_back(TaskAccess::Core(static_cast<const TaskHandle&>(task)));
-  return cores;
-}
-
-// Collects what failed, by index.
-class ErrorCollector {
+// Waits for many tasks, which are added one by one, and collects their errors. What has ended, or runs here at once,
+// costs no more than a look; of the others up to 32 are waited for together.
+class ORCHESTRATE_API JoinWait {
  public:
-  void Add(Error error) {
-    const std::size_t index = total_++;
-    if (error) parts_.push_back({.index = index, .error = std::move(error)});
-  }
-  [[nodiscard]] Error Take() noexcept { return Error::Join(std::move(parts_), {.failures = 0, .total = total_}); }
+  JoinWait() noexcept = default;
+  // `until` counts by the clock of the task that is waited for.
+  explicit JoinWait(Nanoseconds timeout) noexcept;
+  JoinWait(const JoinWait&) = delete;
+  JoinWait& operator=(const JoinWait&) = delete;
+
+  // The task must stay alive until Finish().
+  void Add(const TaskHandle& task) noexcept;
+  [[nodiscard]] Error Finish() noexcept;
 
  private:
-  std::vector<IndexedError> parts_;
+  static constexpr std::size_t kTogether = 32;
+  struct Place {
+    TaskCore* core;
+    std::size_t index;
+  };
+
+  void AddUntimed(TaskCore& core) noexcept;
+  void AddTimed(TaskCore& core) noexcept;
+  void Flush() noexcept;
+  [[nodiscard]] Error Block() noexcept;
+  void Note(std::size_t index, Error error) noexcept;
+
+  std::size_t index_ = 0;
   std::size_t total_ = 0;
+  std::size_t pending_ = 0;
+  bool sorted_ = true;
+  bool out_of_memory_ = false;
+  bool is_timed_ = false;
+  bool timed_out_ = false;
+  Nanoseconds timeout_{0};
+  TimePoint until_{};  // set by the first task that has not ended
+  std::array<Place, kTogether> places_;
+  std::vector<IndexedError> errors_;
 };
 
-[[nodiscard]] ORCHESTRATE_API TimePoint DeadlineFor(const Cores& cores, Nanoseconds timeout) noexcept;
-[[nodiscard]] ORCHESTRATE_API Error WaitAllUntil(const Cores& cores, TimePoint deadline);
-[[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const Cores& cores);
+[[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const TaskHandle* const* tasks, std::size_t count) noexcept;
+
+template <class Tasks>
+inline constexpr bool kShowsHandles = std::is_lvalue_reference_v<decltype(*std::begin(std::declval<Tasks&>()))>;
+
+// Calls `fn` for all tasks, which live until it returns its result for the end of the range.
+template <class Tasks, class Fn>
+auto WithHandles(Tasks& tasks, Fn fn) {
+  if constexpr (kShowsHandles<Tasks>) {
+    return fn(tasks);
+  } else {
+    std::vector<TaskOf<Tasks>> kept;
+    for (auto&& task : tasks) kept.push_back(std::forward<decltype(task)>(task));
+    return fn(kept);
+  }
+}
+
+template <class Tasks>
+Error JoinAll(JoinWait& wait, Tasks& tasks) {
+  return WithHandles(tasks, [&wait](auto& handles) {
+    for (const auto& task : handles) wait.Add(task);
+    return wait.Finish();
+  });
+}
 
 }  // namespace detail
 
 /// Waits for every task in `tasks`, also after the first failure.
 ///
 /// @param tasks  any range of `Task<T>`; empty handles are skipped.
-/// @return the errors with their index, in the order of `tasks`; no error when all completed.
-/// @par Blocks        The calling thread until the last one ends; inside a task it runs what it waits for, or gives
-///                    its worker away.
+/// @return the errors with their index, in the order of `tasks`; no error when all completed. A task that can never
+///         end counts as failed with `NotStarted` or `WouldDeadlock`.
+/// @par Blocks        The calling thread until the last one ends; inside a task it runs those that have not started
+///                    itself, one after the other, or gives its worker away.
 /// @par Cancellation  Cancels nothing. A cancelled task is reported as `Errc::Cancelled`.
-/// @par Complexity    O(n), no allocation unless something failed.
+/// @par Complexity    O(n), no allocation unless something failed or the range makes its handles up.
 template <TaskRange Tasks>
-[[nodiscard]] Error WaitAll(const Tasks& tasks) {
-  detail::ErrorCollector errors;
-  for (const auto& task : tasks) errors.Add(task ? task.Wait() : Error());
-  return errors.Take();
+[[nodiscard]] Error WaitAll(Tasks&& tasks) {
+  detail::JoinWait wait;
+  return detail::JoinAll(wait, tasks);
+}
+/// Waits for every one of the tasks given.
+template <class T, class... Ts>
+[[nodiscard]] Error WaitAll(const Task<T>& first, const Task<Ts>&... more) {
+  detail::JoinWait wait;
+  wait.Add(first);
+  (wait.Add(more), ...);
+  return wait.Finish();
 }
 
-/// Waits for several tasks of any types, as for a range.
-template <class... Ts>
-[[nodiscard]] Error WaitAll(const Task<Ts>&... tasks) {
-  detail::ErrorCollector errors;
-  (errors.Add(tasks ? tasks.Wait() : Error()), ...);
-  return errors.Take();
-}
-
-/// Waits for every task in `tasks`, at most for `timeout` altogether.
+/// Waits for every task in `tasks`, at most for `timeout` by the clock of their executor.
 ///
-/// @return as `WaitAll`; `DeadlineExceeded`, with how many have not ended, when the time is up first.
-/// @par Blocks        Until then; it runs no task itself.
-/// @par Cancellation  Cancels nothing: tasks that have not ended go on.
+/// @param timeout  0 or less: looks only.
+/// @return `DeadlineExceeded` when the time passed before all had ended, whatever has failed by then; otherwise what
+///         `WaitAll` returns.
+/// @par Blocks  The calling thread; inside a task it gives its worker away and runs nothing itself.
 template <TaskRange Tasks, class Rep, class Period>
-[[nodiscard]] Error WaitAllFor(const Tasks& tasks, std::chrono::duration<Rep, Period> timeout) {
-  const detail::Cores cores = detail::CoresOf(tasks);
-  return detail::WaitAllUntil(cores, detail::DeadlineFor(cores, SaturatingNanoseconds(timeout)));
+[[nodiscard]] Error WaitAllFor(Tasks&& tasks, std::chrono::duration<Rep, Period> timeout) {
+  detail::JoinWait wait(SaturatingNanoseconds(timeout));
+  return detail::JoinAll(wait, tasks);
 }
 
-/// Waits until the first of `tasks` has ended, however.
+/// Waits until one of `tasks` has ended.
 ///
-/// @return its index: the lowest one when several have ended already. `InvalidArgument` when there is no task among
-///         the handles, `NotStarted` when none of them can ever end.
-/// @par Blocks        Until then; it runs no task itself, and inside a task gives its worker away.
-/// @par Cancellation  Cancels nothing.
-/// @par Complexity    O(n), one allocation.
+/// @return its index in `tasks`: the lowest when several had ended before, else the first to end. `InvalidArgument`
+///         when there is no task or all handles are empty, `NotStarted` or `WouldDeadlock` when none of them can ever
+///         end, `OutOfResources` when no spare worker is left.
+/// @par Blocks        The calling thread; inside a task it gives its worker away and runs nothing itself.
+/// @par Cancellation  Cancels nothing: see `CancelAll`.
+/// @par Complexity    O(n), one allocation above 16 tasks.
 template <TaskRange Tasks>
-[[nodiscard]] Result<std::size_t> WaitAny(const Tasks& tasks) {
-  return detail::WaitForAny(detail::CoresOf(tasks));
+[[nodiscard]] Result<std::size_t> WaitAny(Tasks&& tasks) {
+  return detail::WithHandles(tasks, [](auto& handles) {
+    std::vector<const detail::TaskHandle*> all;
+    for (const auto& task : handles) all.push_back(&task);
+    return detail::WaitForAny(all.data(), all.size());
+  });
+}
+/// Waits until one of the tasks given has ended.
+template <class T, class... Ts>
+[[nodiscard]] Result<std::size_t> WaitAny(const Task<T>& first, const Task<Ts>&... more) {
+  const detail::TaskHandle* const all[] = {&first, &more...};
+  return detail::WaitForAny(all, 1 + sizeof...(Ts));
 }
 
 /// Cancels every task in `tasks`; empty handles are skipped.
 ///
-/// @return how many of the calls won.
-/// @par Blocks  Never.
+/// @param cause  the error they end with; empty is taken for `Errc::Cancelled`.
+/// @return how many this call cancelled; the others had ended or were cancelled before.
+/// @par Blocks  Never: use `WaitAll` to see the bodies leave.
 template <TaskRange Tasks>
-std::size_t CancelAll(const Tasks& tasks, const Error& cause = Errc::Cancelled) noexcept {
-  std::size_t won = 0;
-  for (const auto& task : tasks) won += task.Cancel(cause) ? 1U : 0U;
-  return won;
+std::size_t CancelAll(Tasks&& tasks, const Error& cause = Errc::Cancelled) {
+  std::size_t cancelled = 0;
+  for (const auto& task : tasks) cancelled += task.Cancel(cause) ? 1U : 0U;
+  return cancelled;
 }
 
 }  // namespace orchestrate::inline v1

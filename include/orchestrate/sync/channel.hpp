@@ -47,16 +47,17 @@ union ItemPlace {
 /// Hands items from those that send to those that receive, in order, each to one receiver.
 ///
 /// A channel is a handle; copies share. Nobody owns an end: whoever knows that nothing more will come calls
-/// `Close()`, and receivers then get what is inside before they get `Closed`. Items of one sender arrive in the
-/// order of their sends; those that wait are served in the order in which they came. An item that was taken is
-/// always returned, also to a receiver whose context ended at that moment, and an item that was not sent stays
-/// with its sender.
+/// `Close()`, and receivers then get what is inside before they get `Closed`. Items of one sender arrive in
+/// the order of their sends; those that wait are served in the order in which they came. An item that was
+/// taken is always returned, also to a receiver whose context ended at that moment, and an item that was not
+/// sent stays with its sender.
 ///
 /// `T` may be move-only; it must move without throwing.
 ///
 /// @par Thread safety  All members may be called from any thread, on one handle, too.
-/// @par Complexity     O(1) an item under a lock that is held for the time of a move; memory for the items grows by
-///                     doubling as they come, never beyond the capacity, and a large empty ring is freed.
+/// @par Complexity     O(1) an item under a lock that is held for the time of a move. The memory for
+///                     items grows by doubling as they come, up to the capacity; that of a large channel is
+///                     freed when it is empty.
 template <class T>
 class Channel {
   static_assert(std::is_object_v<T> && !std::is_array_v<T> && !std::is_const_v<T>,
@@ -72,7 +73,8 @@ class Channel {
   ///
   /// @par Errors  Throws `ErrorException` with `InvalidArgument` for less than 1, and `std::bad_alloc`.
   template <std::integral I>
-  explicit Channel(I capacity) : Channel(detail::MakeChannel(detail::kItemOps<T>, detail::CheckedCapacity(capacity))) {}
+  explicit Channel(I capacity)
+      : Channel(detail::MakeChannel(detail::kItemOps<T>, detail::CheckedCapacity(capacity))) {}
 
   /// Makes a channel that never makes a sender wait; it grows as long as there is memory.
   [[nodiscard]] static Channel Unbounded() {
@@ -90,8 +92,8 @@ class Channel {
   /// Sends `value`, waiting while the channel is full.
   ///
   /// @param value  moved from only when it was sent.
-  /// @return no error when it was sent; `Closed`; the context's error; `OutOfResources` when there is no memory or
-  ///         no spare worker.
+  /// @return no error when it was sent; `Closed`; the context's error; `OutOfResources` for want of
+  ///         memory or of a spare worker.
   /// @par Blocks        While the channel is full; inside a task it gives its worker away.
   /// @par Cancellation  Ends the wait; a context that had ended before sends nothing.
   [[nodiscard]] Error Send(const Context& context, T&& value) const noexcept {
@@ -126,17 +128,19 @@ class Channel {
 
   /// Receives the oldest item, waiting while there is none.
   ///
-  /// @return the item; `Closed` when the channel is closed and empty; the context's error; `OutOfResources` when no
-  ///         spare worker is left.
+  /// @return the item; `Closed` when the channel is closed and empty; the context's error;
+  ///         `OutOfResources` for want of a spare worker.
   /// @par Blocks        While the channel is open and empty; inside a task it gives its worker away.
   /// @par Cancellation  Ends the wait and loses nothing; a context that had ended before takes nothing.
-  Result<T> Recv(const Context& context) const noexcept { return RecvUnder(&detail::ContextAccess::Node(context)); }
+  Result<T> Recv(const Context& context) const noexcept {
+    return RecvUnder(&detail::ContextAccess::Node(context));
+  }
   /// Receives the oldest item under the context of the task that this runs in, elsewhere under none.
   Result<T> Recv() const noexcept { return RecvUnder(nullptr); }
 
   /// Receives the oldest item if there is one.
   ///
-  /// @return nothing when the channel is empty; when `IsClosed()` was true before the call, nothing will come.
+  /// @return nothing when the channel is empty; if `IsClosed()` was true before the call, nothing will come.
   [[nodiscard]] std::optional<T> TryRecv() const noexcept {
     detail::ItemPlace<T> place;
     if (!core_->TryRecv(&place.item)) return std::nullopt;
@@ -146,7 +150,9 @@ class Channel {
   /// Returns what a range-based for loop receives, one item a round, until the channel is closed and empty.
   ///
   /// The loop also ends when `context` has ended or no spare worker is left; `ChannelItems::Failure` tells.
-  [[nodiscard]] ChannelItems<T> Items(const Context& context) const { return ChannelItems<T>(*this, context); }
+  [[nodiscard]] ChannelItems<T> Items(const Context& context) const {
+    return ChannelItems<T>(*this, context);
+  }
   /// Returns what a range-based for loop receives, under the context of the task that this runs in.
   [[nodiscard]] ChannelItems<T> Items() const { return ChannelItems<T>(*this, std::nullopt); }
 
@@ -177,7 +183,9 @@ class Channel {
   [[nodiscard]] std::size_t Capacity() const noexcept { return core_->Capacity(); }
 
   /// Tells whether two handles share one channel.
-  [[nodiscard]] friend bool operator==(const Channel& a, const Channel& b) noexcept { return a.core_ == b.core_; }
+  [[nodiscard]] friend bool operator==(const Channel& a, const Channel& b) noexcept {
+    return a.core_ == b.core_;
+  }
 
  private:
   friend struct detail::ChannelAccess;
@@ -217,7 +225,9 @@ class ChannelItems {
       return *this;
     }
     void operator++(int) { items_->Next(); }
-    [[nodiscard]] bool operator==(std::default_sentinel_t /*end*/) const noexcept { return !items_->current_; }
+    [[nodiscard]] bool operator==(std::default_sentinel_t /*end*/) const noexcept {
+      return !items_->current_;
+    }
 
    private:
     friend class ChannelItems;
@@ -257,50 +267,10 @@ class ChannelItems {
 
 namespace detail {
 
-// A receiver that is called back instead of blocking: the item lies in the node. See ChannelAccess.
-template <class T>
-struct RecvNode : ChannelWaiter {
-  RecvNode() noexcept { item = &place.item; }
-  // Moves the item out of a node whose result is Done, once.
-  [[nodiscard]] T TakeItem() noexcept {
-    T taken(std::move(place.item));
-    place.item.~T();
-    return taken;
-  }
-  ItemPlace<T> place;
-};
-
-// What the verbs need from a channel: receiving without a thread that waits.
-//
-// Set `node.notify`, then call RecvOrWait():
-//   Done     the item lies in the node; take it with TakeItem(). `notify` is not called.
-//   Closed   closed and drained. `notify` is not called.
-//   Waiting  `notify` will be called once, on the thread that sends or closes, with node.result Done or Closed. It
-//            runs library code only (post something), takes no lock that is held around a call to the channel, and
-//            may call the channel. The node is its owner's again: it may be gone when `notify` returns.
-// The node may be used again afterwards. It keeps no reference to the channel: its owner holds a handle.
-//
-// To give up: CancelWait() == true means that `notify` will not be called and nothing was taken. On false it was
-// called, or is being called by another thread: the owner waits for it, and then has an item (unless Closed), which
-// it uses or gives back with PutBack(), so that nothing is taken and dropped.
 struct ChannelAccess {
   template <class T>
   static ChannelCore& Core(const Channel<T>& channel) noexcept {
     return *channel.core_;
-  }
-  template <class T>
-  [[nodiscard]] static ChannelWait RecvOrWait(const Channel<T>& channel, RecvNode<T>& node) noexcept {
-    return channel.core_->RecvOrWait(node);
-  }
-  template <class T>
-  [[nodiscard]] static bool CancelWait(const Channel<T>& channel, RecvNode<T>& node) noexcept {
-    return channel.core_->CancelWait(node);
-  }
-  // Makes `item` the oldest one again, also beyond the capacity and in a closed channel. False when there is no
-  // memory; then the caller keeps it.
-  template <class T>
-  [[nodiscard]] static bool PutBack(const Channel<T>& channel, T&& item) noexcept {
-    return channel.core_->PutBack(&item);
   }
 };
 

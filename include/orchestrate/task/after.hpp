@@ -104,7 +104,7 @@ struct PassThrough {
 template <class T, class Policy, class U, class F>
 Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F&& fn) {
   using Body = AfterBody<T, U, std::decay_t<F>, Policy>;
-  if (!before) return MakeFailed<T>({Errc::InvalidArgument, std::string(verb) + ": the task is empty"}, where);
+  if (!before) return MakeFailed<T>(EmptyTask(verb), where);
   if (IsEmptyCallable(fn)) return MakeFailed<T>(EmptyFunction(verb), where);
   auto& core = MakeBlock<T, Body, AfterNode>(where.Location(), 1, std::forward<F>(fn));
   auto task = TaskAccess::Take<T>(core);

@@ -59,15 +59,15 @@ class Promise {
   bool TrySet(U&&... value) {
     static_assert(std::is_void_v<T> ? sizeof...(U) == 0 : std::is_constructible_v<T, U...>,
                   "Promise::TrySet: the arguments must construct the task's value");
-    if (!task_) return false;
-    auto& core = Core();
-    if (!detail::BeginSet(core)) return false;
+    const auto task = task_;  // whoever waits for it may destroy this promise before the call returns
+    if (!task || !detail::BeginSet(detail::TaskAccess::Core(task))) return false;
+    auto& core = detail::TaskAccess::Core(task);
     detail::BodyResult result;
     if constexpr (!std::is_void_v<T>) {
       detail::RunInto(core, result, [&]() -> T { return T(std::forward<U>(value)...); });
     }
     detail::EndSet(core, result);
-    return task_.State() != TaskState::Cancelled;  // the end of its context comes first
+    return task.State() != TaskState::Cancelled;  // the end of its context comes first
   }
 
   /// Completes the task, or returns `AlreadyTerminal`.
@@ -78,14 +78,14 @@ class Promise {
 
   /// Fails the task, or says false when it is terminal already; an empty error is taken for `InvalidArgument`.
   bool TrySetError(Error error) noexcept {
-    if (!task_) return false;
-    auto& core = Core();
-    if (!detail::BeginSet(core)) return false;
+    const auto task = task_;
+    if (!task || !detail::BeginSet(detail::TaskAccess::Core(task))) return false;
+    auto& core = detail::TaskAccess::Core(task);
     detail::BodyResult result;
     if (!error) error = Error(Errc::InvalidArgument, "Promise::SetError: the error is empty");
     detail::Fail(result, std::move(error));
     detail::EndSet(core, result);
-    return task_.State() != TaskState::Cancelled;
+    return task.State() != TaskState::Cancelled;
   }
 
   /// Fails the task, or returns `AlreadyTerminal`.
@@ -94,7 +94,6 @@ class Promise {
   }
 
  private:
-  [[nodiscard]] detail::ValueCore<T>& Core() const noexcept { return detail::TaskAccess::Core(task_); }
   void Abandon() noexcept {
     if (task_ && !task_.IsDone()) task_.Cancel(Errc::Cancelled);
   }

@@ -291,6 +291,7 @@ auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs) -> Valu
 }
 
 [[nodiscard]] ORCHESTRATE_API Error EmptyFunction(const char* verb) noexcept;
+[[nodiscard]] ORCHESTRATE_API Error EmptyTask(const char* verb) noexcept;
 
 template <class T>
 Task<T> MakeFailed(Error error, const Where& where);

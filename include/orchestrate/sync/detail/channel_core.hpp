@@ -35,17 +35,24 @@ inline constexpr ItemOps kItemOps{
     [](void* item) noexcept { static_cast<T*>(item)->~T(); }};
 
 enum class ChannelWait : std::uint8_t {
-  Waiting,    // in the queue
-  Done,       // the item was handed over
-  Closed,     // the channel is closed (for receivers: and drained)
-  OutOfMemory,
+  Waiting,      // in the queue
+  Done,         // the item was handed over
+  Closed,       // the channel is closed (for receivers: and drained)
+  OutOfMemory,  // the ring could not grow
 };
 
-// One that waits to receive into the raw memory at `item`, or to send the item at `item`, which is moved out of
-// only when it was sent. `result` is guarded by the channel's lock until `notify` was called.
+// One that receives into the raw memory at `item`, or sends the item at `item`, which is moved out of only
+// when it was sent. Set `notify` and `item`, then call RecvOrWait() or SendOrWait():
+//   Done     it was received or sent; `notify` is not called.
+//   Closed   nothing will come, or go; `notify` is not called.
+//   Waiting  `notify` will be called once, without a lock, on the thread that sends, receives or
+//            closes; `result` is Done or Closed then. It runs library code only, which may call the channel.
+//            The node belongs to its owner again and may be gone when `notify` returns.
+// The node keeps no reference to the channel: its owner does. It may be used again.
 //
-// `notify` is called once, without a lock, on the thread that sent, received or closed; library code only. From
-// then on the node belongs to its owner again, so it is the caller's last access.
+// To give up: CancelWait() == true means that `notify` will not be called and nothing was taken. On false it
+// was called, or is being called by another thread: the owner waits for it and then has an item, unless
+// Closed, that it uses or gives back with PutBack(). So nothing is taken and dropped.
 struct ChannelWaiter : ListNode<> {
   void (*notify)(ChannelWaiter& self) noexcept = nullptr;
   void* item = nullptr;
@@ -55,8 +62,8 @@ struct ChannelWaiter : ListNode<> {
 
 // A ring of items and the two queues of those who wait, behind one lock.
 //
-// Receivers wait only while the ring is empty, senders only while it is full, nobody once it is closed. So items
-// are handed over in the order of their sends, and to waiters in the order in which they came.
+// Receivers wait only while the ring is empty, senders only while it is full, nobody once it is closed. So
+// items are handed over in the order of their sends, and to waiters in the order in which they came.
 class ORCHESTRATE_API ChannelCore {
  public:
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
@@ -83,9 +90,9 @@ class ORCHESTRATE_API ChannelCore {
   [[nodiscard]] ChannelWait RecvOrWait(ChannelWaiter& waiter) noexcept;
   // The same without waiting; false when there is nothing.
   [[nodiscard]] bool TryRecvInto(ChannelWaiter& waiter) noexcept;
-  // True when `waiter` was taken out of its queue; false when it is in none: it was notified, or is being notified now.
+  // True when `waiter` was taken out of its queue; false when it is in none: notified, or being notified now.
   [[nodiscard]] bool CancelWait(ChannelWaiter& waiter) noexcept;
-  // Makes a received item the oldest again, also beyond the capacity and in a closed channel; false without memory.
+  // Makes a received item the oldest again, also beyond the capacity and when closed; false without memory.
   [[nodiscard]] bool PutBack(void* item) noexcept;
 
   bool Close() noexcept;
@@ -120,12 +127,12 @@ class ORCHESTRATE_API ChannelCore {
   const std::size_t capacity_;
   sync::atomic<std::size_t> refs_{1};
   Mutex mutex_;
-  sync::atomic<bool> closed_{false};     // written under mutex_
-  sync::atomic<std::size_t> count_{0};   // items in the ring; written under mutex_
-  std::byte* slots_ = nullptr;           // a ring of slot_count_, a power of two or 0
+  sync::atomic<bool> closed_{false};    // written under mutex_
+  sync::atomic<std::size_t> count_{0};  // items in the ring; written under mutex_
+  std::byte* slots_ = nullptr;          // a ring of slot_count_, a power of two or 0
   std::size_t slot_count_ = 0;
-  std::size_t head_ = 0;                 // the oldest item
-  std::uint64_t received_ = 0;           // under mutex_: how many items have left
+  std::size_t head_ = 0;        // the oldest item
+  std::uint64_t received_ = 0;  // under mutex_: how many items have left
   Waiters receivers_;
   Waiters senders_;
 };
