@@ -1,5 +1,5 @@
-// What does one no-op task cost: make it, run it, get its result? Beside it: oneTBB, which has to choose between a
-// participant and an outside thread, and a goroutine that answers in a channel.
+// What does one no-op task cost: make it, run it, get its result? Beside it: oneTBB, which has to choose
+// between a participant and an outside thread, and a goroutine that answers in a channel.
 #include "pool.hpp"
 
 namespace bench {

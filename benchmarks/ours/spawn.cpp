@@ -1,5 +1,5 @@
-// What does a task with a handle of its own cost when a million are spawned and then joined? Beside it: oneTBB with
-// a slot or a future a task, and goroutines with a channel each or one WaitGroup.
+// What does a task with a handle of its own cost when a million are spawned and then joined? Beside it:
+// oneTBB with a slot or a future a task, and goroutines with a channel each or one WaitGroup.
 #include <orchestrate/task/after.hpp>
 #include <orchestrate/task/promise.hpp>
 #include <vector>
@@ -37,8 +37,8 @@ const Case kCompleted("completed", "", [](const Setup& setup) {
   });
 });
 
-// What does it cost to start work because other work has ended, a link? All continuations are attached before the
-// first task runs. Beside it: the same verb in Go, and tasks that run their successor.
+// What does it cost to start work because other work has ended, a link? All continuations are attached before
+// the first task runs. Beside it: the same verb in Go, and tasks that run their successor.
 const Case kChain("chain", "", [](const Setup& setup) {
   return LoopOutside(setup, NsPer(kLinks), [](const Pool& pool) {
     const auto first = orchestrate::NewTask([] { return 1; });

@@ -70,7 +70,8 @@ void ErrorsOfMany() {
   Job job = InvokeAll(2, digits);  // one that fails does not keep the others from running
   if (Error error = job.Wait()) {
     std::printf("%zu of %zu failed\n", job.Failures(), job.Total());
-    for (const auto& [index, part] : error.Parts()) std::printf("  #%zu: %s\n", index, part.Message().c_str());
+    for (const auto& [index, part] : error.Parts())
+      std::printf("  #%zu: %s\n", index, part.Message().c_str());
   }
   // [/errors_of_many]
 }

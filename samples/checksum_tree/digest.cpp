@@ -18,8 +18,8 @@ using orchestrate::Error;
 
 constexpr std::size_t kBufferBytes = 128 * 1024;
 
-// What a thread needs to digest one file after the other: fetching the algorithm and making a context cost more
-// than digesting a small file.
+// What a thread needs to digest one file after the other: fetching the algorithm and making a context cost
+// more than digesting a small file.
 class Hasher {
  public:
   Hasher() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {

@@ -13,8 +13,8 @@ inline orchestrate::Error LastSystemError() { return std::error_code(errno, std:
 
 /// Says whether trying again later may help.
 ///
-/// The limits on open files and memory are somebody else's use; EIO, ESTALE and ETIMEDOUT come in passing from
-/// network file systems and loose cables. On a broken disk that costs a few attempts a file.
+/// The limits on open files and memory are somebody else's use; EIO, ESTALE and ETIMEDOUT come in passing
+/// from network file systems and loose cables. On a broken disk that costs a few attempts a file.
 inline bool IsTransient(const orchestrate::Error& error) {
   for (const std::errc code : {std::errc::interrupted, std::errc::resource_unavailable_try_again,
                                std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,

@@ -42,17 +42,25 @@ std::string Escaped(std::string_view path) {
   std::string text;
   for (const char c : path) {
     switch (c) {
-      case '\\': text += "\\\\"; break;
-      case '\n': text += "\\n"; break;
-      case '\r': text += "\\r"; break;
-      default: text += c;
+      case '\\':
+        text += "\\\\";
+        break;
+      case '\n':
+        text += "\\n";
+        break;
+      case '\r':
+        text += "\\r";
+        break;
+      default:
+        text += c;
     }
   }
   return text;
 }
 
 std::string FormatAmount(std::uint64_t files, std::uint64_t bytes) {
-  return std::to_string(files) + (files == 1 ? " file, " : " files, ") + FormatMegabytes(static_cast<double>(bytes));
+  return std::to_string(files) + (files == 1 ? " file, " : " files, ") +
+         FormatMegabytes(static_cast<double>(bytes));
 }
 
 std::string FormatRate(std::uint64_t bytes, std::chrono::nanoseconds time) {

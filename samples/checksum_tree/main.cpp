@@ -1,5 +1,6 @@
-// Digests every regular file below a directory, as `find DIR -type f | sort | xargs sha256sum` would, but with a
-// limit on open files and on their rate, with retries, with a heartbeat, and with an end that loses nothing.
+// Digests every regular file below a directory, as `find DIR -type f | sort | xargs sha256sum` would, but
+// with a limit on open files and on their rate, with retries, with a heartbeat, and with an end that loses
+// nothing.
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -27,9 +28,9 @@ int Refuse(const Error& error) {
 
 int SayEarlyEnd(const Ending& ending, const Counts& counts, const Options& options) {
   const bool is_interrupted = ending.early.Is(Errc::Cancelled);
-  const std::string why = is_interrupted        ? "interrupted"
-                          : options.timeout     ? "timed out after " + FormatTime(*options.timeout)
-                                                : "ended early: " + ending.early.Message();
+  const std::string why = is_interrupted    ? "interrupted"
+                          : options.timeout ? "timed out after " + FormatTime(*options.timeout)
+                                            : "ended early: " + ending.early.Message();
   Say(why + ": " + std::to_string(counts.digested) + " digested, " + std::to_string(counts.pending) +
       " not digested" + (ending.listed_all ? "" : ", some directories not even listed"));
   return is_interrupted ? kInterrupted : kIncomplete;

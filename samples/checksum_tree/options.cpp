@@ -33,7 +33,8 @@ std::optional<T> TakeNumber(std::string_view& text) {
 }
 
 Error Bad(std::string_view option, std::string_view value, std::string_view limit) {
-  return {Errc::InvalidArgument, std::string(option) + " '" + std::string(value) + "': " + std::string(limit)};
+  return {Errc::InvalidArgument,
+          std::string(option) + " '" + std::string(value) + "': " + std::string(limit)};
 }
 
 Error SetJobs(Options& options, std::string_view value) {
@@ -85,13 +86,22 @@ std::string Culprit(char** argv) {
 
 Error Apply(Options& options, int option, char** argv) {
   switch (option) {
-    case 'h': options.action = Options::Action::ShowHelp; return {};
-    case 'j': return SetJobs(options, optarg);
-    case 'o': options.output = optarg; return {};
-    case 'r': return SetRate(options, optarg);
-    case 't': return SetTimeout(options, optarg);
-    case ':': return {Errc::InvalidArgument, Culprit(argv) + ": needs a value; see --help"};
-    default: return {Errc::InvalidArgument, Culprit(argv) + ": no such option; see --help"};
+    case 'h':
+      options.action = Options::Action::ShowHelp;
+      return {};
+    case 'j':
+      return SetJobs(options, optarg);
+    case 'o':
+      options.output = optarg;
+      return {};
+    case 'r':
+      return SetRate(options, optarg);
+    case 't':
+      return SetTimeout(options, optarg);
+    case ':':
+      return {Errc::InvalidArgument, Culprit(argv) + ": needs a value; see --help"};
+    default:
+      return {Errc::InvalidArgument, Culprit(argv) + ": no such option; see --help"};
   }
 }
 
@@ -126,11 +136,14 @@ std::string HelpText() {
          " (the processors at hand)\n"
          "  --rate N/s      at most N files a second, such as 100/s or 0.5/s\n"
          "  --timeout TIME  end after TIME, such as 500ms, 30s, 5m or 1h; what is done is written\n"
-         "  -o FILE         write to FILE, which appears complete or not at all; default - (standard output)\n"
+         "  -o FILE         write to FILE, which appears complete or not at all; default - (standard "
+         "output)\n"
          "  --help          print this\n"
          "\n"
-         "Each second standard error tells how far it is; SIGINT ends it early, and what is done is written.\n"
-         "Exit code: 0 all digested, 1 some files failed or the time ran out, 2 usage or output, 130 interrupted.\n";
+         "Each second standard error tells how far it is; SIGINT ends it early, and what is done is "
+         "written.\n"
+         "Exit code: 0 all digested, 1 some files failed or the time ran out, 2 usage or output, 130 "
+         "interrupted.\n";
 }
 
 }  // namespace checksum_tree

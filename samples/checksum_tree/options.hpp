@@ -12,10 +12,10 @@ namespace checksum_tree {
 /// What the command line asks for.
 struct Options {
   std::string directory = "/usr/include";
-  std::size_t jobs;                             ///< Files that are open at a time.
-  std::optional<double> files_per_second;       ///< None = as many as go.
+  std::size_t jobs;                        ///< Files that are open at a time.
+  std::optional<double> files_per_second;  ///< None = as many as go.
   std::optional<std::chrono::milliseconds> timeout;
-  std::string output = "-";                     ///< "-" = standard output.
+  std::string output = "-";  ///< "-" = standard output.
   enum class Action : unsigned char { Digest, ShowHelp } action = Action::Digest;
 
   Options();

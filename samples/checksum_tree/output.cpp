@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "format.hpp"
 #include "failure.hpp"
+#include "format.hpp"
 
 namespace checksum_tree {
 namespace {
@@ -59,7 +59,8 @@ Error WriteAndClose(Descriptor& fd, const Tree& tree) {
   return ::close(fd.Release()) == 0 ? Error() : LastSystemError();  // network file systems tell only here
 }
 
-// Beside its target, because a rename does not cross file systems. open() rather than mkstemp(), for the umask.
+// Beside its target, because a rename does not cross file systems. open() rather than mkstemp(), for the
+// umask.
 std::string TemporaryFor(const std::string& path) {
   const auto folder = std::filesystem::path(path).parent_path();
   return (folder / (".checksum_tree." + std::to_string(::getpid()))).string();

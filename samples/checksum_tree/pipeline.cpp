@@ -49,7 +49,8 @@ Ending Pipeline::Run() {
   Job heartbeat = Repeat(root, 1s, [this] { heartbeat_.Beat(); });
   Job digesting = Consume(Where(ctx_).Named("digest"), options_.jobs, queue_,
                           ConsumeOptions().WithProgress([this](Progress progress) {
-                            progress.total = files_found_;  // what the channel has passed on so far is no total
+                            progress.total =
+                                files_found_;  // what the channel has passed on so far is no total
                             heartbeat_.Show(progress);
                           }));
   (void)digesting.Wait();  // the files' errors are in the tree
@@ -87,8 +88,10 @@ Error Pipeline::Enqueue(File& file) {
     if (Error error = limiter_->Acquire(feeding_)) return error;
   }
   return queue_.Send(feeding_, NewTask([this, &file](Context& ctx) {
-    return Retry(ctx, kPatience, [this, &file](Context& c) { return DigestFile(c, file, output_, traffic_); });
-  }));
+                       return Retry(ctx, kPatience, [this, &file](Context& c) {
+                         return DigestFile(c, file, output_, traffic_);
+                       });
+                     }));
   // [/feed]
 }
 

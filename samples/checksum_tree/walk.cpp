@@ -46,7 +46,8 @@ bool IsDots(const char* name) {
 
 class Walker {
  public:
-  Walker(Context& ctx, Tree& tree, Function<void(File&)> found) : ctx_(ctx), tree_(tree), found_(std::move(found)) {}
+  Walker(Context& ctx, Tree& tree, Function<void(File&)> found)
+      : ctx_(ctx), tree_(tree), found_(std::move(found)) {}
 
   Error Run(const std::string& root) {
     List(root, 0);
@@ -82,9 +83,14 @@ class Walker {
       if (entry == nullptr) return errno != 0 ? LastSystemError() : Error();
       if (IsDots(entry->d_name)) continue;
       switch (TypeOf(directory, *entry)) {
-        case DT_DIR: pending_.push_back(prefix + entry->d_name); break;
-        case DT_REG: found_(tree_.files.emplace_back(prefix + entry->d_name)); break;
-        default: break;  // links, devices, sockets and FIFOs have no digest
+        case DT_DIR:
+          pending_.push_back(prefix + entry->d_name);
+          break;
+        case DT_REG:
+          found_(tree_.files.emplace_back(prefix + entry->d_name));
+          break;
+        default:
+          break;  // links, devices, sockets and FIFOs have no digest
       }
     }
     return {};

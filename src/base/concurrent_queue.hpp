@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <orchestrate/base/intrusive_queue.hpp>
 #include <orchestrate/base/mutex.hpp>
-#include "base/ring.hpp"
 #include <orchestrate/base/sync.hpp>
+#include "base/ring.hpp"
 
 namespace orchestrate::inline v1::detail {
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <orchestrate/base/intrusive_list.hpp>
-#include "base/remote_free_list.hpp"
 #include <orchestrate/base/sync.hpp>
+#include "base/remote_free_list.hpp"
 
 namespace orchestrate::inline v1::detail {
 

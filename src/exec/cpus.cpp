@@ -15,7 +15,8 @@ std::size_t QuotaCpus(const char* path, const char* format, const char* period_p
   if (file == nullptr) return 0;
   long long quota = -1;
   long long period = -1;
-  const int fields = std::fscanf(file, format, &quota, &period);  // NOLINT(cert-err34-c): checked by the range
+  const int fields =
+      std::fscanf(file, format, &quota, &period);  // NOLINT(cert-err34-c): checked by the range
   (void)std::fclose(file);
   if (period_path != nullptr) {
     file = std::fopen(period_path, "re");

@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include <orchestrate/base/export.hpp>
 #include <orchestrate/base/error.hpp>
+#include <orchestrate/base/export.hpp>
 
 namespace orchestrate::inline v1::detail {
 

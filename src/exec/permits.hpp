@@ -10,9 +10,9 @@ namespace orchestrate::inline v1::detail {
 //
 // The handshake that loses no work. A producer publishes its node with a sequentially consistent
 // read-modify-write and then calls NeedsRunner(). A runner that stops looking (Release, StopSpinning) changes
-// this word with a sequentially consistent read-modify-write and then looks at the queues once more. Whichever
-// comes second in the single total order sees the other: either the producer starts a runner, or the runner
-// finds the node.
+// this word with a sequentially consistent read-modify-write and then looks at the queues once more.
+// Whichever comes second in the single total order sees the other: either the producer starts a runner, or
+// the runner finds the node.
 //
 // `available` is negative while a body whose wait has ended runs beside the runner that replaced it; the next
 // runner to look leaves (LeaveIfOvercommitted).
@@ -24,12 +24,14 @@ class Permits {
   [[nodiscard]] bool NeedsRunner() noexcept {
     auto word = word_.load(sync::memory_order_seq_cst);
     while (Available(word) > 0 && Spinning(word) == 0) {
-      if (word_.compare_exchange_weak(word, Pack(Available(word), 1), sync::memory_order_seq_cst)) return true;
+      if (word_.compare_exchange_weak(word, Pack(Available(word), 1), sync::memory_order_seq_cst))
+        return true;
     }
     return false;
   }
 
-  // A thread from outside that wants to run one piece of work, or a runner that found the queues filled again.
+  // A thread from outside that wants to run one piece of work, or a runner that found the queues filled
+  // again.
   [[nodiscard]] bool TryAcquire() noexcept {
     auto word = word_.load(sync::memory_order_relaxed);
     while (Available(word) > 0) {
@@ -59,7 +61,8 @@ class Permits {
   [[nodiscard]] bool StopSpinningAndAcquire() noexcept {
     auto word = word_.load(sync::memory_order_relaxed);
     while (Available(word) > 0) {
-      if (word_.compare_exchange_weak(word, Pack(Available(word) - 1, 0), sync::memory_order_seq_cst)) return true;
+      if (word_.compare_exchange_weak(word, Pack(Available(word) - 1, 0), sync::memory_order_seq_cst))
+        return true;
     }
     return false;
   }
@@ -89,12 +92,16 @@ class Permits {
   [[nodiscard]] std::int32_t AvailableNow() const noexcept {
     return Available(word_.load(sync::memory_order_seq_cst));
   }
-  [[nodiscard]] bool SpinningNow() const noexcept { return Spinning(word_.load(sync::memory_order_seq_cst)) != 0; }
+  [[nodiscard]] bool SpinningNow() const noexcept {
+    return Spinning(word_.load(sync::memory_order_seq_cst)) != 0;
+  }
 
  private:
-  // Low half: available permits, offset so that adding and subtracting one never carries. Upper half: spinning.
+  // Low half: available permits, offset so that adding and subtracting one never carries. Upper half:
+  // spinning.
   static constexpr std::uint64_t kBias = std::uint64_t{1} << 31;
-  static constexpr std::int64_t kClosed = -(std::int64_t{1} << 30);  // so low that nothing raises it above zero
+  static constexpr std::int64_t kClosed =
+      -(std::int64_t{1} << 30);  // so low that nothing raises it above zero
   static constexpr std::uint64_t Pack(std::int64_t available, std::uint64_t spinning) noexcept {
     return (spinning << 32) | static_cast<std::uint64_t>(available + static_cast<std::int64_t>(kBias));
   }

@@ -1,7 +1,7 @@
 #include <thread>
 
-#include "exec/thread_state.hpp"
 #include <orchestrate/time/ticks.hpp>
+#include "exec/thread_state.hpp"
 
 #include "runtime_core.hpp"
 #include "tbb_arena.h"
@@ -16,13 +16,14 @@ constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle run
 constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
 constexpr int kPauses = 32;                              // between two looks, about 400 ns
 constexpr std::uint32_t kFairTurn = 61;                  // every so often work from outside goes first
-constexpr std::uint32_t kOldestTurn = 30;                // and as often its own oldest: the newest may start more for ever
+constexpr std::uint32_t kOldestTurn = 30;  // and as often its own oldest: the newest may start more for ever
 
 // The same span in ticks, about: nothing here needs it exactly.
 std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
   constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
   const auto sample = static_cast<double>(TicksToDuration(kSample).count());
-  return static_cast<std::uint64_t>(static_cast<double>(span.count()) * static_cast<double>(kSample) / sample);
+  return static_cast<std::uint64_t>(static_cast<double>(span.count()) * static_cast<double>(kSample) /
+                                    sample);
 }
 
 bool SpinningHelps() noexcept {
@@ -44,8 +45,8 @@ void RuntimeCore::Launch() noexcept {
 }
 
 bool RuntimeCore::StartRunner(Slot& slot) noexcept {
-  // One for the runner, which may have left before this call has, and one for this call: Retire() waits for both
-  // before it destroys the arena. Release pairs with its acquire.
+  // One for the runner, which may have left before this call has, and one for this call: Retire() waits for
+  // both before it destroys the arena. Release pairs with its acquire.
   runners_.fetch_add(2, std::memory_order_relaxed);
   void* arena = slot.arena;
   NoteHandOver(&slot);

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "exec/forked.hpp"
 #include <orchestrate/exec/timer_service.hpp>
+#include "exec/forked.hpp"
 
 #include "runtime_core.hpp"
 
@@ -21,7 +21,8 @@ TimerService& Executor::Timers() noexcept { return Runtime::Default().GetExecuto
 TimePoint Executor::Now() noexcept { return Timers().Now(); }
 
 void Executor::Detach() noexcept {
-  if (auto* attachment = attachment_.exchange(nullptr, std::memory_order_acq_rel)) attachment->ExecutorEnded();
+  if (auto* attachment = attachment_.exchange(nullptr, std::memory_order_acq_rel))
+    attachment->ExecutorEnded();
 }
 
 // ---- Runtime ----
@@ -40,8 +41,8 @@ Runtime::~Runtime() {
     if (root != nullptr) root->Keep(*core_.release());
     return;
   }
-  core_->SendReport({.what = std::to_string(remaining) + " bodies still run after the grace period of runtime " +
-                             core_->Options().name});
+  core_->SendReport({.what = std::to_string(remaining) +
+                             " bodies still run after the grace period of runtime " + core_->Options().name});
   (void)core_.release();  // they may come back to it
 }
 

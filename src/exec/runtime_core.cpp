@@ -24,8 +24,8 @@ constexpr std::size_t kMostWorkers = 1024;
 
 std::size_t CheckedWidth(std::size_t workers) {
   if (workers > kMostWorkers) {
-    Error(Errc::InvalidArgument, "Runtime: " + std::to_string(workers) + " workers, must be 0 to " +
-                                     std::to_string(kMostWorkers))
+    Error(Errc::InvalidArgument,
+          "Runtime: " + std::to_string(workers) + " workers, must be 0 to " + std::to_string(kMostWorkers))
         .Rethrow();
   }
   return workers != 0 ? workers : AvailableCpus();
@@ -42,14 +42,16 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       slot_limit_(width_ + options_.spare_workers + 2),
       permits_(static_cast<std::int32_t>(width_)),
       slots_(std::make_unique<std::atomic<Slot*>[]>(slot_limit_)),
-      timers_(std::make_unique<TimerService>(options_.clock != nullptr ? *options_.clock : ClockSource::Steady())) {
+      timers_(std::make_unique<TimerService>(options_.clock != nullptr ? *options_.clock
+                                                                       : ClockSource::Steady())) {
   ExecutorAccess::SetRuntime(*this, *this);
   if (IsForked()) ForkedError("Runtime").Rethrow();
   if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
   const std::size_t active = orchestrate_arena_active_limit();
   if (active < 1 + slot_limit_) {
-    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) + " threads, " +
-                        std::string(options_.name) + " wants " + std::to_string(1 + slot_limit_)});
+    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) +
+                        " threads, " + std::string(options_.name) + " wants " +
+                        std::to_string(1 + slot_limit_)});
   }
   if (IsVirtual()) EnterVirtualTime();
 }
@@ -95,7 +97,8 @@ void RuntimeCore::Inject(WorkNode& node) noexcept {
   outside_posted_.fetch_add(1, std::memory_order_relaxed);
   injected_.Push(node);
   WakeRunner();
-  // The push first, then the phase; Retire() does it the other way round: this thread or that one finds the node.
+  // The push first, then the phase; Retire() does it the other way round: this thread or that one finds the
+  // node.
   if (IsRetired()) DropInjected();
 }
 
@@ -173,9 +176,11 @@ std::size_t RuntimeCore::Remaining() const noexcept {
   // What ran is read first: as both only grow, equal sums mean that they were equal in between.
   std::uint64_t ran = outside_ran_.load(std::memory_order_acquire);
   const auto count = slot_count_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count; ++i) ran += slots_[i].load(std::memory_order_acquire)->ran.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i)
+    ran += slots_[i].load(std::memory_order_acquire)->ran.load(std::memory_order_acquire);
   std::uint64_t posted = outside_posted_.load(std::memory_order_seq_cst);
-  for (std::size_t i = 0; i < count; ++i) posted += slots_[i].load(std::memory_order_acquire)->posted.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i)
+    posted += slots_[i].load(std::memory_order_acquire)->posted.load(std::memory_order_acquire);
   return posted > ran ? static_cast<std::size_t>(posted - ran) : 0;
 }
 
@@ -258,7 +263,9 @@ void RuntimeCore::LeaveVirtualTime() noexcept {
   runtimes.count.store(runtimes.all.size(), std::memory_order_relaxed);
 }
 
-bool RuntimeCore::AnyIsVirtual() noexcept { return GetVirtualRuntimes().count.load(std::memory_order_relaxed) != 0; }
+bool RuntimeCore::AnyIsVirtual() noexcept {
+  return GetVirtualRuntimes().count.load(std::memory_order_relaxed) != 0;
+}
 
 void RuntimeCore::StrangerSleeps() noexcept {
   auto& runtimes = GetVirtualRuntimes();
@@ -280,7 +287,8 @@ bool RuntimeCore::MayJump() const noexcept {
   return (static_cast<std::uint32_t>(own) > 0 || static_cast<std::uint32_t>(other) > 0) &&
          urgent_.load(std::memory_order_seq_cst) == 0 && !permits_.SpinningNow() &&
          permits_.AvailableNow() == static_cast<std::int32_t>(width_) && !AnyWork() &&
-         outside_blocked_.load(std::memory_order_seq_cst) == own && strangers.load(std::memory_order_seq_cst) == other;
+         outside_blocked_.load(std::memory_order_seq_cst) == own &&
+         strangers.load(std::memory_order_seq_cst) == other;
 }
 
 // ---- life ----
@@ -319,7 +327,8 @@ void RuntimeCore::DropQueued() noexcept {
 // Dropping may post more: the outermost call takes that, too, so that the depth costs no stack.
 void RuntimeCore::DropInjected() noexcept {
   while (!injected_.Empty()) {
-    if (dropping_.exchange(true, std::memory_order_seq_cst)) return;  // who drops looks again after letting go
+    if (dropping_.exchange(true, std::memory_order_seq_cst))
+      return;  // who drops looks again after letting go
     while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
     dropping_.store(false, std::memory_order_seq_cst);
   }
@@ -367,7 +376,8 @@ void PrintReport(const Report& report) noexcept {
   try {
     std::string line = "orchestrate: " + std::string(report.what);
     if (!report.task.empty()) line += ", task " + std::string(report.task);
-    if (report.line != 0) line += ", spawned at " + std::string(report.file) + ":" + std::to_string(report.line);
+    if (report.line != 0)
+      line += ", spawned at " + std::string(report.file) + ":" + std::to_string(report.line);
     if (report.error) line += ": " + report.error.Message();
     line += '\n';
     std::fputs(line.c_str(), stderr);

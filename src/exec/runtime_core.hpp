@@ -6,18 +6,19 @@
 #include <optional>
 #include <vector>
 
-#include "base/concurrent_queue.hpp"
 #include <orchestrate/base/mutex.hpp>
-#include "base/work_stealing_deque.hpp"
-#include "exec/permits.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include "exec/thread_state.hpp"
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
+#include "base/concurrent_queue.hpp"
+#include "base/work_stealing_deque.hpp"
+#include "exec/permits.hpp"
+#include "exec/thread_state.hpp"
 
 namespace orchestrate::inline v1::detail {
 
-// One place where a runner can work: a one-slot TBB arena, a deque and the counters that only its thread writes.
+// One place where a runner can work: a one-slot TBB arena, a deque and the counters that only its thread
+// writes.
 struct alignas(64) Slot {
   explicit Slot(RuntimeCore& core) noexcept : owner(&core) {}
 
@@ -25,7 +26,7 @@ struct alignas(64) Slot {
   void* arena = nullptr;
   Slot* next_free = nullptr;
   WorkNode* urgent = nullptr;  // to be run without waiting for a permit
-  bool keeps_permit = false;  // re-enqueued in the middle of its work
+  bool keeps_permit = false;   // re-enqueued in the middle of its work
   std::uint32_t turn = 0;
   std::uint32_t random = 0x9e3779b9U;
   std::atomic<std::uint64_t> posted{0};
@@ -45,7 +46,9 @@ class RuntimeCore final : public Executor {
   // ---- Executor ----
   void Post(Work work) noexcept override;
   void PostUrgent(Work work) noexcept override;
-  [[nodiscard]] Capabilities GetCapabilities() const noexcept override { return {.parallel = width_ > 1, .blocking = true}; }
+  [[nodiscard]] Capabilities GetCapabilities() const noexcept override {
+    return {.parallel = width_ > 1, .blocking = true};
+  }
   [[nodiscard]] TimerService& Timers() noexcept override { return *timers_; }
   [[nodiscard]] TimePoint Now() noexcept override { return timers_->Now(); }
   [[nodiscard]] bool IsRunning() const noexcept override {
@@ -72,7 +75,8 @@ class RuntimeCore final : public Executor {
   // ---- virtual time ----
   [[nodiscard]] bool IsVirtual() const noexcept { return is_virtual_; }
   void OutsideSleeps() noexcept;
-  // The same for a wait of which nobody knows what it depends on: it counts for every runtime in virtual time.
+  // The same for a wait of which nobody knows what it depends on: it counts for every runtime in virtual
+  // time.
   [[nodiscard]] static bool AnyIsVirtual() noexcept;
   static void StrangerSleeps() noexcept;
   static void StrangerWakes() noexcept;
@@ -92,7 +96,9 @@ class RuntimeCore final : public Executor {
  private:
   enum class Phase : std::uint8_t { Running, Draining, Cancelling, Retired };
 
-  [[nodiscard]] bool IsRetired() const noexcept { return phase_.load(std::memory_order_seq_cst) == Phase::Retired; }
+  [[nodiscard]] bool IsRetired() const noexcept {
+    return phase_.load(std::memory_order_seq_cst) == Phase::Retired;
+  }
 
   static void RunnerEntry(void* slot) noexcept;
   void Runner(Slot& slot) noexcept;
@@ -129,12 +135,12 @@ class RuntimeCore final : public Executor {
   alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
   alignas(64) std::atomic<std::uint64_t> outside_posted_{0};
   std::atomic<std::uint64_t> outside_ran_{0};
-  alignas(64) std::atomic<std::int64_t> pending_{0};        // work that waits for a timer
-  std::atomic<std::int64_t> urgent_{0};                     // urgent work that has not left
+  alignas(64) std::atomic<std::int64_t> pending_{0};  // work that waits for a timer
+  std::atomic<std::int64_t> urgent_{0};               // urgent work that has not left
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};
-  std::atomic<std::size_t> blocked_{0};                     // waits inside tasks
+  std::atomic<std::size_t> blocked_{0};  // waits inside tasks
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};
   std::atomic<std::uint32_t> runners_{0};

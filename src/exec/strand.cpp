@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include "base/concurrent_queue.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include "base/concurrent_queue.hpp"
 
 namespace orchestrate::inline v1 {
 
@@ -13,8 +13,8 @@ using detail::WorkNode;
 struct Strand::Core final : WorkNode {
   explicit Core(Executor& other) : WorkNode{&kOps, nullptr}, base(other) {}
 
-  // The count says who schedules: whoever raises it from zero. Release pairs with the acquire in RunSome(): the
-  // item is in the queue.
+  // The count says who schedules: whoever raises it from zero. Release pairs with the acquire in RunSome():
+  // the item is in the queue.
   void Push(WorkNode& node) noexcept {
     queue.Push(node);
     if (waiting.fetch_add(1, std::memory_order_acq_rel) == 0) {
@@ -55,8 +55,9 @@ struct Strand::Core final : WorkNode {
     if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  static constexpr detail::WorkOps kOps{[](WorkNode& node) noexcept { static_cast<Core&>(node).RunSome(); },
-                                        [](WorkNode& node) noexcept { static_cast<Core&>(node).DropAll(); }};
+  static void RunNode(WorkNode& node) noexcept { static_cast<Core&>(node).RunSome(); }
+  static void DropNode(WorkNode& node) noexcept { static_cast<Core&>(node).DropAll(); }
+  static constexpr detail::WorkOps kOps{RunNode, DropNode};
 
   Executor& base;
   detail::ConcurrentQueue<WorkNode> queue{64};
@@ -75,7 +76,9 @@ void Strand::Post(Work work) noexcept { core_->Push(*work.Release()); }
 
 void Strand::PostUrgent(Work work) noexcept { core_->base.PostUrgent(std::move(work)); }
 
-Capabilities Strand::GetCapabilities() const noexcept { return {.parallel = false, .blocking = core_->base.GetCapabilities().blocking}; }
+Capabilities Strand::GetCapabilities() const noexcept {
+  return {.parallel = false, .blocking = core_->base.GetCapabilities().blocking};
+}
 
 TimerService& Strand::Timers() noexcept { return core_->base.Timers(); }
 

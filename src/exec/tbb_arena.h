@@ -1,5 +1,5 @@
-/* The only door to oneTBB: a C interface, so that the file behind it shares no inline function with the rest and
-   can be compiled without a sanitizer. */
+/* The only door to oneTBB: a C interface, so that the file behind it shares no inline function with the rest
+   and can be compiled without a sanitizer. */
 #ifndef ORCHESTRATE_SRC_EXEC_TBB_ARENA_H
 #define ORCHESTRATE_SRC_EXEC_TBB_ARENA_H
 
@@ -16,8 +16,8 @@ void orchestrate_arena_destroy(void* arena);
 /* Has a worker call run(argument) in the arena; returns 0 on failure. */
 int orchestrate_arena_enqueue(void* arena, void (*run)(void*), void* argument);
 
-/* Sets how many threads all arenas of the process may have together; 0 gives the control, and if nobody else uses
-   oneTBB its threads, back. Returns 0 on failure. Calls must not overlap. */
+/* Sets how many threads all arenas of the process may have together; 0 gives the control, and if nobody else
+   uses oneTBB its threads, back. Returns 0 on failure. Calls must not overlap. */
 int orchestrate_arena_set_limit(size_t threads);
 
 /* Returns the limit that is in force, which is lower when somebody else's control is. */

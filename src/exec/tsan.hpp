@@ -11,10 +11,10 @@
 
 #ifdef ORCHESTRATE_TSAN
 extern "C" {
-void __tsan_acquire(void* address);                          // NOLINT: the sanitizer's names
-void __tsan_release(void* address);                          // NOLINT
-void AnnotateIgnoreReadsBegin(const char* file, int line);   // NOLINT
-void AnnotateIgnoreReadsEnd(const char* file, int line);     // NOLINT
+void __tsan_acquire(void* address);                         // NOLINT: the sanitizer's names
+void __tsan_release(void* address);                         // NOLINT
+void AnnotateIgnoreReadsBegin(const char* file, int line);  // NOLINT
+void AnnotateIgnoreReadsEnd(const char* file, int line);    // NOLINT
 }
 #endif
 
@@ -32,8 +32,8 @@ inline void NoteTakeOver([[maybe_unused]] void* object) noexcept {
 #endif
 }
 
-// Around a call into oneTBB: what it does to its own memory there (a memset of a block that another thread has freed)
-// is not looked at, as its locks are not seen. Reads and writes both; the name is the sanitizer's.
+// Around a call into oneTBB: what it does to its own memory there (a memset of a block that another thread
+// has freed) is not looked at, as its locks are not seen. Reads and writes both; the name is the sanitizer's.
 class InsideTbb {
  public:
 #ifdef ORCHESTRATE_TSAN

@@ -10,8 +10,8 @@ namespace orchestrate::inline v1::detail {
 
 namespace {
 
-// A task's block lies in the second-level cache when its turn comes, and atomic read-modify-writes keep the processor
-// from looking ahead by itself.
+// A task's block lies in the second-level cache when its turn comes, and atomic read-modify-writes keep the
+// processor from looking ahead by itself.
 constexpr std::size_t kAhead = 6;
 
 void FetchAhead(const std::vector<BatchEntry>& entries, std::size_t index) noexcept {
@@ -49,7 +49,8 @@ class Failures {
     }
   }
   [[nodiscard]] Error Join() noexcept {
-    return out_of_memory_ ? Error(Errc::OutOfResources) : Error::Join(std::move(parts_), {.failures = 0, .total = total_});
+    return out_of_memory_ ? Error(Errc::OutOfResources)
+                          : Error::Join(std::move(parts_), {.failures = 0, .total = total_});
   }
 
  private:
@@ -161,14 +162,16 @@ TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noe
   return self.LeaveAsLast() ? &owner : nullptr;  // posted: this call belongs to somebody who completes a task
 }
 
-// On a thread that waits for the owner: as if it waited for the tasks one by one. A worker has the newest one at
-// hand, a thread from outside the oldest.
+// On a thread that waits for the owner: as if it waited for the tasks one by one. A worker has the newest one
+// at hand, a thread from outside the oldest.
 void Batch::HelpAlone() noexcept {
-  const bool newest_first = t_thread.slot != nullptr && t_thread.runtime == ExecutorAccess::RuntimeOf(*executor_);
+  const bool newest_first =
+      t_thread.slot != nullptr && t_thread.runtime == ExecutorAccess::RuntimeOf(*executor_);
   for (;;) {
     const auto index = next_.fetch_add(1, sync::memory_order_relaxed);
     if (index >= size_) return;
-    if (TaskCore* core = tasks_.entries[newest_first ? size_ - 1 - index : index].core) (void)PrepareAwait(*core);
+    if (TaskCore* core = tasks_.entries[newest_first ? size_ - 1 - index : index].core)
+      (void)PrepareAwait(*core);
   }
 }
 
@@ -213,8 +216,8 @@ Error Batch::TakeErrors(const Error& left_out) noexcept {
 
 // ---- the verb ----
 
-void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where, Concurrency count, TaskList&& tasks,
-                JobOptions&& options, CollectFn collect) {
+void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where, Concurrency count,
+                TaskList&& tasks, JobOptions&& options, CollectFn collect) {
   try {
     auto* batch = new Batch(std::move(tasks), collect);
     place = batch;
@@ -233,7 +236,8 @@ Job StartJob(const Where& where, Concurrency count, TaskList&& tasks, JobOptions
   core.count = [](const JobCore& self, Progress& progress) noexcept {
     static_cast<const CrewBlock<void>&>(self).crew->Count(progress);
   };
-  StartBatch(core, core.crew, &core.state_of_job, where, count, std::move(tasks), std::move(options), nullptr);
+  StartBatch(core, core.crew, &core.state_of_job, where, count, std::move(tasks), std::move(options),
+             nullptr);
   return job;
 }
 

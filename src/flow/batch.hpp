@@ -6,9 +6,9 @@ namespace orchestrate::inline v1::detail {
 
 // The crew of InvokeAll: its tasks are known from the start and taken in their order.
 //
-// With a limit every task that was still to be started lies in phase Batched, and a member that comes to it runs it
-// unless somebody was faster. Without a limit they are all handed to the executor. What somebody else runs, now or
-// before, is watched: that needs no member, so it never keeps the others waiting.
+// With a limit every task that was still to be started lies in phase Batched, and a member that comes to it
+// runs it unless somebody was faster. Without a limit they are all handed to the executor. What somebody else
+// runs, now or before, is watched: that needs no member, so it never keeps the others waiting.
 class Batch final : public Crew {
  public:
   Batch(TaskList&& tasks, CollectFn collect) noexcept : tasks_(std::move(tasks)), collect_(collect) {}
@@ -38,7 +38,7 @@ class Batch final : public Crew {
 
   TaskList tasks_;
   std::size_t size_ = 0;
-  CollectFn collect_;  // null: the owner yields nothing
+  CollectFn collect_;                              // null: the owner yields nothing
   alignas(64) sync::atomic<std::size_t> next_{0};  // the task that is to be admitted next
 };
 

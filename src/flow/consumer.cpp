@@ -187,8 +187,8 @@ constexpr std::size_t kUnlimitedConsumers = 1024;
 Error CheckCount(Concurrency count, const Executor& executor) noexcept {
   const std::size_t members = ConcurrencyAccess::Resolve(count, Concurrency::Workers(), executor);
   if (members == ConcurrencyAccess::kUnlimited || members <= kMostConsumers) return {};
-  return {Errc::InvalidArgument, "Consume: concurrency " + std::to_string(members) + ", must be <= " +
-                                     std::to_string(kMostConsumers)};
+  return {Errc::InvalidArgument, "Consume: concurrency " + std::to_string(members) +
+                                     ", must be <= " + std::to_string(kMostConsumers)};
 }
 
 template <class MakeCrew>
@@ -213,7 +213,8 @@ Job StartConsumer(const Where& where, Concurrency count, JobOptions&& options, M
 
 Error CheckArguments(const Where& where, Concurrency count, const JobOptions& options) {
   if (Error error = CheckOptions("Consume", options)) return error;
-  return WhereAccess::WithParent(where, [count](ContextNode& parent) { return CheckCount(count, ExecutorOf(parent)); });
+  return WhereAccess::WithParent(
+      where, [count](ContextNode& parent) { return CheckCount(count, ExecutorOf(parent)); });
 }
 
 }  // namespace
@@ -221,13 +222,16 @@ Error CheckArguments(const Where& where, Concurrency count, const JobOptions& op
 Job ConsumeChannel(const Where& where, Concurrency count, ChannelCore& channel, ExtractFn extract,
                    JobOptions&& options) {
   if (Error error = CheckArguments(where, count, options)) return MakeFailedJob(std::move(error), where);
-  return StartConsumer(where, count, std::move(options), [&] { return new ChannelConsumer(channel, extract); });
+  return StartConsumer(where, count, std::move(options),
+                       [&] { return new ChannelConsumer(channel, extract); });
 }
 
-Job ConsumePulled(const Where& where, Concurrency count, PullFn&& pull, std::size_t total, JobOptions&& options) {
+Job ConsumePulled(const Where& where, Concurrency count, PullFn&& pull, std::size_t total,
+                  JobOptions&& options) {
   Error error = pull ? CheckArguments(where, count, options) : EmptyFunction("Consume");
   if (error) return MakeFailedJob(std::move(error), where);
-  return StartConsumer(where, count, std::move(options), [&] { return new PullConsumer(std::move(pull), total); });
+  return StartConsumer(where, count, std::move(options),
+                       [&] { return new PullConsumer(std::move(pull), total); });
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -9,8 +9,8 @@
 
 namespace orchestrate::inline v1::detail {
 
-// What the crews of Consume share: tasks come one by one, and their references are given up one by one. The mark of a
-// member is the number of its task.
+// What the crews of Consume share: tasks come one by one, and their references are given up one by one. The
+// mark of a member is the number of its task.
 class Consumer : public Crew {
  public:
   explicit Consumer(std::size_t total) noexcept : total_(total) {}
@@ -36,14 +36,14 @@ class Consumer : public Crew {
   const std::size_t total_;
   sync::atomic<bool> stopped_{false};
   Mutex mutex_;
-  Error stop_error_;                       // under mutex_
-  std::size_t failures_ = 0;               // under mutex_
-  std::size_t kept_ = 0;                   // under mutex_: how many of `errors_` there are
+  Error stop_error_;                        // under mutex_
+  std::size_t failures_ = 0;                // under mutex_
+  std::size_t kept_ = 0;                    // under mutex_: how many of `errors_` there are
   std::array<IndexedError, kKept> errors_;  // under mutex_: those with the lowest numbers, in their order
 };
 
-// Consumes a channel. A member that finds it empty leaves a node there, until an item comes, the channel is closed, or
-// the sweeper takes the node back because the context has ended.
+// Consumes a channel. A member that finds it empty leaves a node there, until an item comes, the channel is
+// closed, or the sweeper takes the node back because the context has ended.
 class ChannelConsumer final : public Consumer {
  public:
   ChannelConsumer(ChannelCore& channel, ExtractFn extract) noexcept
@@ -98,12 +98,12 @@ class PullConsumer final : public Consumer {
   void EndTurn() noexcept;
   [[nodiscard]] bool Call(TaskCore*& core) noexcept;
 
-  PullFn pull_;                       // by the member whose turn it is
-  std::uint64_t number_ = 0;          // the same
+  PullFn pull_;               // by the member whose turn it is
+  std::uint64_t number_ = 0;  // the same
   sync::atomic<bool> at_end_{false};
   Mutex turn_mutex_;
-  bool taken_ = false;                // under turn_mutex_: it is somebody's turn
-  WorkNode* waiting_ = nullptr;       // under turn_mutex_
+  bool taken_ = false;           // under turn_mutex_: it is somebody's turn
+  WorkNode* waiting_ = nullptr;  // under turn_mutex_
 };
 
 }  // namespace orchestrate::inline v1::detail

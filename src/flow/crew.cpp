@@ -22,8 +22,8 @@ std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (l
 // How long a member works before others get their turn.
 std::uint64_t TurnTicks() noexcept {
   constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
-  static const auto turn = static_cast<std::uint64_t>(
-      static_cast<double>(kSample) * 1e6 / static_cast<double>(TicksToDuration(kSample).count()));
+  static const auto turn = static_cast<std::uint64_t>(static_cast<double>(kSample) * 1e6 /
+                                                      static_cast<double>(TicksToDuration(kSample).count()));
   return turn;
 }
 
@@ -53,7 +53,8 @@ void Crew::Bind(TaskCore& owner, JobState* state, Setup setup) {
   WhereAccess::WithParent(setup.where, [&owner](ContextNode& parent) { Adopt(owner, parent); });
   executor_ = &ExecutorOf(owner);
   if (setup.options.progress) {
-    reporter_ = std::make_unique<ProgressReporter>(*this, std::move(setup.options.progress), setup.options.interval);
+    reporter_ =
+        std::make_unique<ProgressReporter>(*this, std::move(setup.options.progress), setup.options.interval);
   }
   const std::size_t limit = ConcurrencyAccess::Resolve(setup.count, setup.zero, *executor_);
   if (limit != ConcurrencyAccess::kUnlimited) Allocate(std::min(limit, setup.most));
@@ -132,8 +133,8 @@ Member* Crew::StartMember() noexcept {
 
 std::size_t Crew::StartedMembers() const noexcept { return started_.load(sync::memory_order_relaxed); }
 
-// By somebody who has not left. The first one is waited for; the others join when they begin, so that none who is
-// still queued when the work is done delays its end. Until then they keep the memory only.
+// By somebody who has not left. The first one is waited for; the others join when they begin, so that none
+// who is still queued when the work is done delays its end. Until then they keep the memory only.
 Member* Crew::StartAnother() noexcept {
   Member* member = StartMember();
   if (member == nullptr) return nullptr;
@@ -194,7 +195,8 @@ void Crew::NoteFailure(const Error& error) noexcept {
     return;
   }
   state_->NoteFailure(error);
-  if (scope_ != nullptr && !failed_.exchange(true, sync::memory_order_relaxed)) EndScope(*scope_, Errc::Cancelled);
+  if (scope_ != nullptr && !failed_.exchange(true, sync::memory_order_relaxed))
+    EndScope(*scope_, Errc::Cancelled);
 }
 
 // ---- those who wait ----
@@ -233,8 +235,8 @@ void Crew::Help() noexcept {
 bool Crew::LeaveAsLast() noexcept {
   auto parties = parties_.load(sync::memory_order_relaxed);
   for (;;) {
-    // The other one may be the link: when it can be removed it has not fired and never will. The caller's own share
-    // keeps everything alive meanwhile.
+    // The other one may be the link: when it can be removed it has not fired and never will. The caller's own
+    // share keeps everything alive meanwhile.
     if (parties == 2 && members_ != nullptr && RemoveLink(*parent_, link_)) {
       return parties_.fetch_sub(2, sync::memory_order_acq_rel) == 2;
     }

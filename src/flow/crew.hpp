@@ -11,8 +11,8 @@ namespace orchestrate::inline v1::detail {
 
 struct ChildScope;
 
-// One of those that run a crew's tasks. It belongs to one thread at a time: the one that runs it; whoever wakes it
-// when it waits.
+// One of those that run a crew's tasks. It belongs to one thread at a time: the one that runs it; whoever
+// wakes it when it waits.
 struct alignas(64) Member : WorkNode, Waiter {
   [[nodiscard]] TaskCore* Task() const noexcept { return task.load(sync::memory_order_relaxed); }
 
@@ -32,10 +32,11 @@ enum class Pull : std::uint8_t {
 };
 
 // Up to `limit` members pull tasks and run them, each one after the other on whichever thread runs it. Nobody
-// blocks: a member that has nothing to do waits as a node. Members start one another, so an idle crew costs nothing.
+// blocks: a member that has nothing to do waits as a node. Members start one another, so an idle crew costs
+// nothing.
 //
-// `parties_` counts who will still come back: members that have begun, watched tasks, the link into the context until
-// it has fired or was removed. Whoever takes it to zero completes the crew.
+// `parties_` counts who will still come back: members that have begun, watched tasks, the link into the
+// context until it has fired or was removed. Whoever takes it to zero completes the crew.
 class Crew {
  public:
   struct Setup {
@@ -51,9 +52,11 @@ class Crew {
   Crew& operator=(const Crew&) = delete;
   virtual ~Crew();
 
-  // Ties everything to `owner`, without starting anything; throws what allocating throws, and changes nothing then.
+  // Ties everything to `owner`, without starting anything; throws what allocating throws, and changes nothing
+  // then.
   void Bind(TaskCore& owner, JobState* state, Setup setup);
-  // Begins: from now on everything may be called, and the owner's reference of the crew is given up at the end.
+  // Begins: from now on everything may be called, and the owner's reference of the crew is given up at the
+  // end.
   void Begin() noexcept;
 
   // Does some of the work on a thread that waits for the owner.

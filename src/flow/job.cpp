@@ -32,7 +32,9 @@ void FinishJob(TaskCore& core, BodyResult& result) noexcept {
 }
 
 Progress ProgressOf(const JobCore& core) noexcept {
-  const auto read = [](const sync::atomic<std::size_t>& counter) { return counter.load(sync::memory_order_relaxed); };
+  const auto read = [](const sync::atomic<std::size_t>& counter) {
+    return counter.load(sync::memory_order_relaxed);
+  };
   const JobState& state = core.state_of_job;
   Progress progress{.done = read(state.done),
                     .failures = read(state.failures),

@@ -97,7 +97,6 @@ struct ProgressBar::Impl {
     picture.clear();
   }
 
- private:
   // ---- `output` is held ----
 
   void ShowIfDue(TimePoint now) noexcept {

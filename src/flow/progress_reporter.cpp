@@ -82,9 +82,8 @@ void ProgressReporter::Call() noexcept {
   try {
     call_back_(crew_.Now());
   } catch (...) {
-    SendReport(&crew_.GetExecutor(), {.what = "a progress call-back threw",
-                                      .task = {},
-                                      .error = Error::FromCurrentException()});
+    SendReport(&crew_.GetExecutor(),
+               {.what = "a progress call-back threw", .task = {}, .error = Error::FromCurrentException()});
   }
 }
 

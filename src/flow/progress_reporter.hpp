@@ -11,8 +11,9 @@ namespace orchestrate::inline v1::detail {
 
 class Crew;
 
-// Calls a progress call-back from time to time, and a last time when the crew has left; then it finishes the crew.
-// At any moment either the timer is armed, or the reporter is posted or running, or (shut down) neither.
+// Calls a progress call-back from time to time, and a last time when the crew has left; then it finishes the
+// crew. At any moment either the timer is armed, or the reporter is posted or running, or (shut down)
+// neither.
 class ProgressReporter : WorkNode, Timer {
  public:
   ProgressReporter(Crew& crew, Function<void(const Progress&)> call_back, Nanoseconds interval) noexcept;

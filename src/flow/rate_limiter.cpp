@@ -154,7 +154,6 @@ struct RateLimiter::State : detail::GuardedTimer {
 
   std::size_t burst;
 
- private:
   static constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 
   // ---- the lock is held ----

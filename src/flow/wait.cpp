@@ -14,7 +14,8 @@ namespace {
 constexpr int kSpins = 200;  // as long as a wait for one task looks before it sleeps
 
 RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core)) : nullptr;
+  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core))
+                                                             : nullptr;
 }
 
 TimePoint NowOf(const TaskCore& core) noexcept {
@@ -85,8 +86,8 @@ void JoinWait::AddTimed(TaskCore& core) noexcept {
   }
 }
 
-// A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last other
-// handle goes.
+// A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last
+// other handle goes.
 void JoinWait::Flush() noexcept {
   const Error failure = Block();
   for (std::size_t i = 0; i < pending_; ++i) {
@@ -154,7 +155,8 @@ TaskCore* TellAny(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
     return nullptr;
   }
   std::size_t none = kNone;
-  if (node.wait->winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) node.wait->Finish();
+  if (node.wait->winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel))
+    node.wait->Finish();
   node.told.store(true, sync::memory_order_release);
   return nullptr;
 }

@@ -2,9 +2,9 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
 #include "task/context_links.hpp"
 #include "task/scopes.hpp"
-#include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1 {
 
@@ -24,9 +24,11 @@ ChildScope::ChildScope(ContextNode& parent_node, std::uint32_t more_flags) noexc
 
 namespace {
 
-// Ends by its own timer, which is armed only once somebody wants to be told; until then readers look at the clock.
+// Ends by its own timer, which is armed only once somebody wants to be told; until then readers look at the
+// clock.
 struct DeadlineScope final : ChildScope, GuardedTimer {
-  DeadlineScope(ContextNode& parent_node, TimePoint own) noexcept : ChildScope(parent_node, kDeadline), due(own) {
+  DeadlineScope(ContextNode& parent_node, TimePoint own) noexcept
+      : ChildScope(parent_node, kDeadline), due(own) {
     deadline = std::min(deadline, own);
     acquire = [](GuardedTimer& timer) noexcept { return TryRefNode(static_cast<DeadlineScope&>(timer)); };
     fire = [](Timer& timer, TimerEvent event) noexcept {
@@ -77,7 +79,8 @@ struct ExecutorScope final : ChildScope {
 struct StopScope final : ChildScope {
   struct End {
     StopScope* self;
-    // The last handle may be dropped at this moment; the destructor waits for this call, unless it comes from it.
+    // The last handle may be dropped at this moment; the destructor waits for this call, unless it comes from
+    // it.
     void operator()() const noexcept {
       StopScope& scope = *self;
       if (!TryRefNode(scope)) return;
@@ -85,7 +88,8 @@ struct StopScope final : ChildScope {
       UnrefNode(scope);
     }
   };
-  StopScope(ContextNode& parent_node, std::stop_token token) : ChildScope(parent_node, 0), on_stop(std::move(token), End{this}) {}
+  StopScope(ContextNode& parent_node, std::stop_token token)
+      : ChildScope(parent_node, 0), on_stop(std::move(token), End{this}) {}
   std::stop_callback<End> on_stop;
 };
 
@@ -120,7 +124,8 @@ struct DoneCallback final : Link, WorkNode {
     }
     self.Drop();
   }
-  static constexpr WorkOps kOps{Run, [](WorkNode& work) noexcept { static_cast<DoneCallback&>(work).Drop(); }};
+  static void DropUnrun(WorkNode& work) noexcept { static_cast<DoneCallback&>(work).Drop(); }
+  static constexpr WorkOps kOps{Run, DropUnrun};
 
   sync::atomic<std::uint32_t> refs{2};
   ContextNode* node;
@@ -191,13 +196,17 @@ Context Runtime::Background() { return GetExecutor().Background(); }
 
 Context Context::WithCancel() const { return detail::Make<detail::ChildScope>(*this); }
 
-Context Context::WithDeadline(TimePoint deadline) const { return detail::Make<detail::DeadlineScope>(*this, deadline); }
+Context Context::WithDeadline(TimePoint deadline) const {
+  return detail::Make<detail::DeadlineScope>(*this, deadline);
+}
 
 Context Context::WithStopToken(std::stop_token token) const {
   return detail::Make<detail::StopScope>(*this, std::move(token));
 }
 
-Context Context::WithExecutor(Executor& executor) const { return detail::Make<detail::ExecutorScope>(*this, executor); }
+Context Context::WithExecutor(Executor& executor) const {
+  return detail::Make<detail::ExecutorScope>(*this, executor);
+}
 
 Context Context::Shield() const { return detail::Make<detail::ShieldScope>(*this); }
 
@@ -206,7 +215,8 @@ Context Context::WithSharedValue(const void* key, std::shared_ptr<const void> va
 }
 
 const void* Context::SharedValue(const void* key) const noexcept {
-  for (const ScopeNode* at = node_->scope; at != nullptr; at = at->parent != nullptr ? at->parent->scope : nullptr) {
+  for (const ScopeNode* at = node_->scope; at != nullptr;
+       at = at->parent != nullptr ? at->parent->scope : nullptr) {
     if (const void* value = at->ValueOf(key)) return value;
   }
   return nullptr;
@@ -217,7 +227,8 @@ bool Context::Cancel(Error cause) const noexcept {
   const Context keep(*this);  // whoever sees the end may destroy this handle before the call returns
   ContextNode& node = *keep.node_;
   if ((node.flags & ContextNode::kRoot) != 0) return false;
-  if ((node.flags & ContextNode::kTask) != 0) return detail::CancelTask(static_cast<detail::TaskCore&>(node), cause);
+  if ((node.flags & ContextNode::kTask) != 0)
+    return detail::CancelTask(static_cast<detail::TaskCore&>(node), cause);
   // What an ancestor or the deadline has ended stays ended for that reason.
   return !keep.IsDone() && detail::EndScope(node, std::move(cause));
 }

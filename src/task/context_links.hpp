@@ -33,10 +33,10 @@ struct ContextLinks : Deferred {
   Mutex mutex;
   Link* first = nullptr;  // in the order of registration
   Link* last = nullptr;
-  UpLink up;              // this node's place among its parent's links
+  UpLink up;  // this node's place among its parent's links
   sync::atomic<StopLink*> stop{nullptr};
   bool activated = false;
-  Mutex activation;       // makes one thread at a time tie this node to its parent
+  Mutex activation;  // makes one thread at a time tie this node to its parent
 };
 
 }  // namespace orchestrate::inline v1::detail

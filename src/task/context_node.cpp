@@ -5,9 +5,9 @@
 #include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
 #include "task/context_links.hpp"
 #include "task/root_node.hpp"
-#include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1::detail {
 
@@ -79,7 +79,8 @@ bool EndScope(ContextNode& node, Error cause) noexcept {
 }
 
 void PublishEnd(ContextNode& node) noexcept {
-  // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other way round.
+  // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other
+  // way round.
   g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
   Deferred* todo = nullptr;
   const auto fire_all = [&todo](ContextLinks& links) {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "exec/thread_state.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/thread_state.hpp"
 
 namespace orchestrate::inline v1::detail {
 

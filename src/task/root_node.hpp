@@ -5,8 +5,8 @@
 
 namespace orchestrate::inline v1::detail {
 
-// The root of everything that runs on one executor. It outlives the executor while handles are left, and keeps the
-// memory of a runtime that has stopped: a thread may still be on its way out of a wait there.
+// The root of everything that runs on one executor. It outlives the executor while handles are left, and
+// keeps the memory of a runtime that has stopped: a thread may still be on its way out of a wait there.
 struct RootNode final : ScopeNode, Attachment {
   explicit RootNode(Executor& owner) noexcept;
   void CancelAll() noexcept override;
@@ -16,8 +16,8 @@ struct RootNode final : ScopeNode, Attachment {
   Executor* kept = nullptr;
 };
 
-// Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the shared
-// count once in a few hundred times.
+// Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the
+// shared count once in a few hundred times.
 void RefRoot(RootNode& root, std::uint32_t count) noexcept;
 void UnrefRoot(RootNode& root, std::uint32_t count) noexcept;
 

@@ -91,7 +91,8 @@ class SignalTable {
     for (;;) {
       const auto seen = arrived.load(sync::memory_order_seq_cst);
       for (int number = 1; number < kSignals; ++number) {
-        if (pending[static_cast<std::size_t>(number)].exchange(0, std::memory_order_seq_cst) != 0) Deliver(number);
+        if (pending[static_cast<std::size_t>(number)].exchange(0, std::memory_order_seq_cst) != 0)
+          Deliver(number);
       }
       sync::FutexWait(arrived, seen);
     }
@@ -111,7 +112,8 @@ class SignalTable {
         }
         if (found == nullptr) return RestoreUnused();
       }
-      EndScope(*found, Error(Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"));
+      EndScope(*found,
+               Error(Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"));
       UnrefNode(*found);
     }
   }
@@ -123,7 +125,8 @@ class SignalTable {
   bool watching_ = false;
 };
 
-SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) : ChildScope(parent_node, 0) {
+SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted)
+    : ChildScope(parent_node, 0) {
   for (const int number : wanted) mask |= Bit(number);
   SignalTable::Get().Add(*this);
 }
@@ -137,8 +140,8 @@ Context Context::WithSignal(std::initializer_list<int> signals) const {
   if (signals.size() == 0) Error(Errc::InvalidArgument, "Context::WithSignal: no signal was named").Rethrow();
   for (const int number : signals) {
     if (number < 1 || number >= detail::kSignals || number == SIGKILL || number == SIGSTOP) {
-      Error(Errc::InvalidArgument,
-            "Context::WithSignal: signal " + std::to_string(number) + " cannot be caught, must be 1 to 64 and neither SIGKILL nor SIGSTOP")
+      Error(Errc::InvalidArgument, "Context::WithSignal: signal " + std::to_string(number) +
+                                       " cannot be caught, must be 1 to 64 and neither SIGKILL nor SIGSTOP")
           .Rethrow();
     }
   }

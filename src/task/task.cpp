@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include "task/frame.hpp"
 #include <orchestrate/time/ticks.hpp>
+#include "exec/forked.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -16,7 +16,9 @@ Error EmptyHandle(const char* function) noexcept {
 
 }  // namespace
 
-Error EmptyTask(const char* verb) noexcept { return {Errc::InvalidArgument, std::string(verb) + ": the task is empty"}; }
+Error EmptyTask(const char* verb) noexcept {
+  return {Errc::InvalidArgument, std::string(verb) + ": the task is empty"};
+}
 
 Error EmptyFunction(const char* verb) noexcept {
   return {Errc::InvalidArgument, std::string(verb) + ": the function is empty"};
@@ -44,7 +46,8 @@ bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
 }
 
 TimePoint TaskHandle::ClockNow() const noexcept {
-  if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr) return ExecutorOf(*core_).Now();
+  if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr)
+    return ExecutorOf(*core_).Now();
   if (const TaskCore* current = CurrentTask()) return ExecutorOf(*current).Now();
   return Clock::now();
 }
@@ -54,7 +57,9 @@ bool TaskHandle::Cancel(const Error& cause) const noexcept {
   return keep.core_ != nullptr && CancelTask(*keep.core_, cause);
 }
 
-TaskState TaskHandle::State() const noexcept { return core_ != nullptr ? StateOf(*core_) : TaskState::Created; }
+TaskState TaskHandle::State() const noexcept {
+  return core_ != nullptr ? StateOf(*core_) : TaskState::Created;
+}
 
 std::chrono::nanoseconds TaskHandle::Duration() const noexcept {
   return core_ != nullptr ? DurationOf(*core_) : std::chrono::nanoseconds{};
@@ -62,7 +67,9 @@ std::chrono::nanoseconds TaskHandle::Duration() const noexcept {
 
 std::uint64_t TaskHandle::Id() const noexcept { return core_ != nullptr ? IdOf(*core_) : 0; }
 
-std::string_view TaskHandle::Name() const noexcept { return core_ != nullptr ? NameOf(*core_) : std::string_view(); }
+std::string_view TaskHandle::Name() const noexcept {
+  return core_ != nullptr ? NameOf(*core_) : std::string_view();
+}
 
 // ---- between task and executor ----
 
@@ -84,7 +91,8 @@ void NoteStarted(TaskCore& core) noexcept {
   Observer* observer = ObserverOf(ExecutorOf(core));
   if (observer == nullptr) return;
   const auto queued = core.ticks.load(sync::memory_order_relaxed);
-  observer->TaskStarted(IdOf(core), queued != 0 ? TicksToDuration(ReadTicks() - queued) : std::chrono::nanoseconds{});
+  observer->TaskStarted(IdOf(core),
+                        queued != 0 ? TicksToDuration(ReadTicks() - queued) : std::chrono::nanoseconds{});
 }
 
 void NoteEnded(TaskCore& core) noexcept {

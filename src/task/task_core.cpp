@@ -4,11 +4,11 @@
 #include <new>
 #include <string>
 
-#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/time/ticks.hpp>
+#include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
-#include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {
 
@@ -135,8 +135,8 @@ void UnrefLast(TaskCore& core) noexcept {
 }
 
 void UnrefCreated(TaskCore& core) noexcept {
-  // Under the lock of the list, so that a waiter which is told that its handle is the last one cannot free the
-  // core before this call has let go of it.
+  // Under the lock of the list, so that a waiter which is told that its handle is the last one cannot free
+  // the core before this call has let go of it.
   std::uint32_t before = 0;
   const bool open = core.waiters.WithLock([&core, &before](Waiter*& first) {
     before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
@@ -168,7 +168,8 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
-  } while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
+  } while (!core.state.compare_exchange_weak(state,
+                                             (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
   if (core.parent == nullptr) Adopt(core, parent);
   if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
@@ -182,8 +183,8 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != kCreated) return false;
-  } while (!core.state.compare_exchange_weak(state, state ^ (kCreated ^ kAdopting), sync::memory_order_acquire,
-                                             sync::memory_order_relaxed));
+  } while (!core.state.compare_exchange_weak(state, state ^ (kCreated ^ kAdopting),
+                                             sync::memory_order_acquire, sync::memory_order_relaxed));
   core.parent = &parent;
   core.scope = parent.scope;
   core.flags |= parent.scope->flags & ContextNode::kObserved;
@@ -230,8 +231,9 @@ void PostSuccessor(TaskCore& core) noexcept {
 
 namespace {
 
-// A parent that has ended without being cancelled can end nothing any more: its own parent takes its place, so that
-// a task which starts its successor for ever does not keep all its forerunners. Nobody else looks at `core` yet.
+// A parent that has ended without being cancelled can end nothing any more: its own parent takes its place,
+// so that a task which starts its successor for ever does not keep all its forerunners. Nobody else looks at
+// `core` yet.
 void SkipEndedParents(TaskCore& core) noexcept {
   for (;;) {
     ContextNode& before = *core.parent;
@@ -271,7 +273,8 @@ inline bool RunFrom(TaskCore& core, std::uint32_t from, Stopwatch* watch) noexce
   core.ticks.store(end - begin, sync::memory_order_relaxed);
   if (watch != nullptr) {
     watch->ticks = end;
-    watch->is_now = core.Ops().light && !core.waiters.HasNodes() && (core.flags & ContextNode::kObserved) == 0;
+    watch->is_now =
+        core.Ops().light && !core.waiters.HasNodes() && (core.flags & ContextNode::kObserved) == 0;
   }
   FinishBody(core, result);
   return true;
@@ -281,6 +284,8 @@ inline bool RunFrom(TaskCore& core, std::uint32_t from, Stopwatch* watch) noexce
 
 bool TryRun(TaskCore& core, std::uint32_t from) noexcept { return RunFrom(core, from, nullptr); }
 
-bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept { return RunFrom(core, from, &watch); }
+bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept {
+  return RunFrom(core, from, &watch);
+}
 
 }  // namespace orchestrate::inline v1::detail

@@ -1,9 +1,9 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
-#include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -23,8 +23,8 @@ bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
-  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone, sync::memory_order_acq_rel,
-                                             sync::memory_order_relaxed));
+  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone,
+                                             sync::memory_order_acq_rel, sync::memory_order_relaxed));
   return true;
 }
 
@@ -34,8 +34,9 @@ Error EndWithOwn(Error ended, const Error& own) noexcept {
   return ended.WithCause(own);
 }
 
-// Says why the task ends. Whoever holds a task without a body in the phase Adopting has won it: a Cancel() that was
-// about to win gives up, and leaves its error behind. False when a Cancel() of a running body was faster.
+// Says why the task ends. Whoever holds a task without a body in the phase Adopting has won it: a Cancel()
+// that was about to win gives up, and leaves its error behind. False when a Cancel() of a running body was
+// faster.
 bool SetError(TaskCore& core, Error error, std::uint32_t from) noexcept {
   if (from != kAdopting) return core.error.TrySet(std::move(error));
   core.error.Replace(std::move(error));
@@ -132,9 +133,9 @@ bool CancelTask(TaskCore& core, const Error& cause) noexcept {
     } else if (phase < kRunning) {
       if (TryEndUnrun(core, phase, kCancelled)) return NotifyWaiters(core), true;
       state = core.state.load(sync::memory_order_acquire);
-    } else if (core.state.compare_exchange_weak(state,
-                                                no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
-                                                sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+    } else if (core.state.compare_exchange_weak(
+                   state, no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
+                   sync::memory_order_acq_rel, sync::memory_order_acquire)) {
       if (no_body) EndOpen(core);
       PublishEnd(core);
       if (no_body) NotifyWaiters(core);
@@ -149,8 +150,8 @@ bool BeginSet(TaskCore& core) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != kRunning) return false;
-  } while (!core.state.compare_exchange_weak(state, state ^ (kRunning ^ kAdopting), sync::memory_order_acquire,
-                                             sync::memory_order_relaxed));
+  } while (!core.state.compare_exchange_weak(state, state ^ (kRunning ^ kAdopting),
+                                             sync::memory_order_acquire, sync::memory_order_relaxed));
   return true;
 }
 
@@ -285,7 +286,8 @@ TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noe
 
 void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
-  node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor), sync::memory_order_relaxed);  // NOLINT
+  node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor),
+                              sync::memory_order_relaxed);  // NOLINT
   node.successor->state.store(kAttached, sync::memory_order_release);
   if (predecessor.waiters.Add(node)) return;
   // Ended before: the same, now; still never inside this call.

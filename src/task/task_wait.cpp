@@ -1,15 +1,15 @@
 #include <chrono>
 
 #include <orchestrate/base/parker.hpp>
-#include "exec/forked.hpp"
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include "exec/thread_state.hpp"
 #include <orchestrate/exec/timer_service.hpp>
-#include "task/frame.hpp"
-#include "task/wait_circle.hpp"
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/forked.hpp"
+#include "exec/thread_state.hpp"
+#include "task/frame.hpp"
+#include "task/wait_circle.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -75,7 +75,8 @@ struct TaskWaiter : Waiter, ThreadWait {
 };
 
 RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core)) : nullptr;
+  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core))
+                                                             : nullptr;
 }
 
 // Blocks until the end or `until`; true at the end.

@@ -19,8 +19,10 @@ bool ThreadWait::FallAsleep() noexcept {
   // Whoever sets the word has called Resume() before, so this gives nothing away that was just taken back.
   section_.Suspend();
   std::uint32_t word = kAwake;
-  if (word_.compare_exchange_strong(word, kAsleep, sync::memory_order_acquire) || word == kAsleep) return true;
-  if (word == kNudged && word_.compare_exchange_strong(word, kAwake, sync::memory_order_acquire)) section_.Rearm();
+  if (word_.compare_exchange_strong(word, kAsleep, sync::memory_order_acquire) || word == kAsleep)
+    return true;
+  if (word == kNudged && word_.compare_exchange_strong(word, kAwake, sync::memory_order_acquire))
+    section_.Rearm();
   return false;
 }
 

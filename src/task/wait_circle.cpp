@@ -47,7 +47,8 @@ Error BlockedWait::Enter(const TaskCore& core) noexcept {
   auto& [mutex, waits] = All();
   const std::lock_guard lock(mutex);
   for (const TaskCore* target = &core; target != nullptr;) {
-    if (Holds(mine, *target)) return {Errc::WouldDeadlock, "Wait: the task waits, through others, for itself"};
+    if (Holds(mine, *target))
+      return {Errc::WouldDeadlock, "Wait: the task waits, through others, for itself"};
     // Who is in the list keeps what it waits for alive.
     const BlockedWait* wait = waits.Front();
     while (wait != nullptr && !Holds(wait->frames_, *target)) wait = waits.Next(*wait);

@@ -7,11 +7,12 @@
 
 namespace orchestrate::inline v1::detail {
 
-// A wait without a bound, by a thread that runs bodies. Tasks that wait for each other in a circle are found by the
-// one that closes it. All such waits are in one list under one lock: to block costs a hundred times as much.
+// A wait without a bound, by a thread that runs bodies. Tasks that wait for each other in a circle are found
+// by the one that closes it. All such waits are in one list under one lock: to block costs a hundred times as
+// much.
 //
-// Known are tasks whose bodies run and continuations of those. A circle through anything else (a channel, a lock, a
-// task that a body returned) is not found.
+// Known are tasks whose bodies run and continuations of those. A circle through anything else (a channel, a
+// lock, a task that a body returned) is not found.
 class BlockedWait : public ListNode<> {
  public:
   BlockedWait() noexcept = default;

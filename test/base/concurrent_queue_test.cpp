@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include "base/concurrent_queue.hpp"
 #include <thread>
 #include <vector>
+#include "base/concurrent_queue.hpp"
 
 #include "run_threads.hpp"
 

@@ -3,9 +3,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include "base/remote_free_list.hpp"
 #include <thread>
 #include <vector>
+#include "base/remote_free_list.hpp"
 
 #include "run_threads.hpp"
 

@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include "base/ring.hpp"
 #include <thread>
 #include <vector>
+#include "base/ring.hpp"
 
 #include "run_threads.hpp"
 

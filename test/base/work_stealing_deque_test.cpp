@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include "base/work_stealing_deque.hpp"
 #include <thread>
 #include <vector>
+#include "base/work_stealing_deque.hpp"
 
 #include "run_threads.hpp"
 

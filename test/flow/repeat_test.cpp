@@ -165,7 +165,8 @@ TEST_P(RepeatInVirtualTime, CountsWhatIsThrown) {
 
 // D14
 TEST_P(RepeatInVirtualTime, StopsAtTheFirstErrorOnDemand) {
-  const Job job = Repeat(ctx_, 10ms, [] { return Error(Errc::NotSupported, "no luck"); }, {.stop_on_error = true});
+  const Job job =
+      Repeat(ctx_, 10ms, [] { return Error(Errc::NotSupported, "no luck"); }, {.stop_on_error = true});
   EXPECT_EQ(job.Wait().Message(), "no luck");
   EXPECT_EQ(job.State(), TaskState::Failed);
   EXPECT_EQ(job.Runs(), 1U);
@@ -293,13 +294,12 @@ TEST_P(RepeatInVirtualTime, CountsFailuresOfReturnedTasks) {
 TEST_P(RepeatInVirtualTime, RefusesToWaitForItself) {
   Job job;
   Gate assigned;
-  job = Repeat(
-      ctx_, 10ms,
-      [&] {
-        assigned.Wait();
-        return job.Wait();
-      },
-      {.stop_on_error = true});
+  job = Repeat(ctx_, 10ms,
+               [&] {
+                 assigned.Wait();
+                 return job.Wait();
+               },
+               {.stop_on_error = true});
   assigned.Open();
   EXPECT_TRUE(job.Wait().Is(Errc::WouldDeadlock));
 }
@@ -307,10 +307,14 @@ TEST_P(RepeatInVirtualTime, RefusesToWaitForItself) {
 TEST_P(RepeatInVirtualTime, TakesActionsOfEveryKind) {
   std::vector<Job> jobs;
   const RepeatOptions once{.max_runs = 1};
-  jobs.push_back(Repeat(ctx_, 1ms, [] {}, once));
-  jobs.push_back(Repeat(ctx_, 1ms, [](Context&) { return Result<int>(1); }, once));
-  jobs.push_back(Repeat(ctx_, 1ms, [](Context&) { return Completed(1); }, once));
-  jobs.push_back(Repeat(ctx_, 1ms, [only = std::make_unique<int>(1)] { return *only; }, once));
+  jobs.push_back(Repeat(
+      ctx_, 1ms, [] {}, once));
+  jobs.push_back(Repeat(
+      ctx_, 1ms, [](Context&) { return Result<int>(1); }, once));
+  jobs.push_back(Repeat(
+      ctx_, 1ms, [](Context&) { return Completed(1); }, once));
+  jobs.push_back(Repeat(
+      ctx_, 1ms, [only = std::make_unique<int>(1)] { return *only; }, once));
   for (const Job& job : jobs) {
     EXPECT_FALSE(job.Wait());
     EXPECT_EQ(job.Failures(), 0U);
@@ -319,13 +323,12 @@ TEST_P(RepeatInVirtualTime, TakesActionsOfEveryKind) {
 
 TEST_P(RepeatInVirtualTime, BacksOffOnFailures) {
   std::atomic<int> calls{0};
-  const Job job = Repeat(
-      ctx_, 10ms,
-      [&] {
-        Note();
-        return ++calls <= 4 ? Error(Errc::NotSupported, "not yet") : Error();
-      },
-      {.backoff = 2.0, .max_interval = 50ms});
+  const Job job = Repeat(ctx_, 10ms,
+                         [&] {
+                           Note();
+                           return ++calls <= 4 ? Error(Errc::NotSupported, "not yet") : Error();
+                         },
+                         {.backoff = 2.0, .max_interval = 50ms});
   Pass(205ms);
   // Pauses of 20, 40, 50 and 50, then 10 again.
   EXPECT_EQ(Calls(), (Times{10ms, 30ms, 70ms, 120ms, 170ms, 180ms, 190ms, 200ms}));
@@ -439,10 +442,16 @@ TEST(Repeat, RefusesAnIntervalThatIsNotAboveZero) {
 
 // D27
 TEST(Repeat, RefusesWrongOptions) {
-  const auto wrong = [](RepeatOptions options) { return Repeat(10ms, [] {}, options).Wait().Message(); };
+  const auto wrong = [](RepeatOptions options) {
+    return Repeat(
+               10ms, [] {}, options)
+        .Wait()
+        .Message();
+  };
   EXPECT_EQ(wrong({.jitter = 11ms}), "Repeat: jitter 11000000 ns, must be 0 to the interval, 10000000 ns");
   EXPECT_EQ(wrong({.backoff = 0.5}), "Repeat: backoff 0.500000, must be >= 1");
-  EXPECT_EQ(wrong({.backoff = std::numeric_limits<double>::quiet_NaN()}), "Repeat: backoff nan, must be >= 1");
+  EXPECT_EQ(wrong({.backoff = std::numeric_limits<double>::quiet_NaN()}),
+            "Repeat: backoff nan, must be >= 1");
   EXPECT_EQ(wrong({.max_interval = -1ns}), "Repeat: max_interval -1 ns, must be >= 0");
 }
 

@@ -66,8 +66,8 @@ TEST_P(RetryInVirtualTime, KeepsTheExceptionObject) {
 
 TEST_P(RetryInVirtualTime, GrowsItsPausesUpToTheLongest) {
   std::vector<Nanoseconds> at;
-  const auto task = Retry(
-      ctx_, {.attempts = 6, .first_delay = 10ms, .factor = 3.0, .max_delay = 50ms}, [&]() -> Error {
+  const auto task =
+      Retry(ctx_, {.attempts = 6, .first_delay = 10ms, .factor = 3.0, .max_delay = 50ms}, [&]() -> Error {
         at.push_back(Elapsed());
         return Errc::NotSupported;
       });
@@ -78,7 +78,8 @@ TEST_P(RetryInVirtualTime, GrowsItsPausesUpToTheLongest) {
 TEST_P(RetryInVirtualTime, LengthensItsPausesByJitter) {
   const auto run = [this](std::uint64_t seed) {
     const Nanoseconds start = Elapsed();
-    const RetryOptions options{.attempts = 5, .first_delay = 100ms, .factor = 1.0, .jitter = 0.5, .seed = seed};
+    const RetryOptions options{
+        .attempts = 5, .first_delay = 100ms, .factor = 1.0, .jitter = 0.5, .seed = seed};
     (void)Retry(ctx_, options, [] { return Error(Errc::NotSupported); }).Wait();
     return Elapsed() - start;
   };
@@ -95,12 +96,14 @@ TEST_P(RetryInVirtualTime, AsksWhetherAnErrorIsToBeRetried) {
   const auto task = Retry(ctx_, options, [this] {
     return ++calls_ < 3 ? Error(Errc::QueueFull) : Error(Errc::NotSupported, "never will be");
   });
-  EXPECT_EQ(task.Wait().Message(), "Retry: 3 of 5 attempts made, the error is not to be retried: never will be");
+  EXPECT_EQ(task.Wait().Message(),
+            "Retry: 3 of 5 attempts made, the error is not to be retried: never will be");
   EXPECT_EQ(calls_, 3);
 }
 
 TEST_P(RetryInVirtualTime, TakesAThrowingPredicateForItsError) {
-  const RetryOptions options{.attempts = 5, .retry_if = [](const Error&) -> bool { throw std::runtime_error("asked"); }};
+  const RetryOptions options{.attempts = 5,
+                             .retry_if = [](const Error&) -> bool { throw std::runtime_error("asked"); }};
   const Error error = Retry(ctx_, options, Failing(9)).Wait();
   EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_TRUE(error.Is(Errc::NotSupported));
@@ -119,7 +122,8 @@ TEST_P(RetryInVirtualTime, AwaitsTheTaskOfAnAttempt) {
 }
 
 TEST_P(RetryInVirtualTime, MovesTheValueOfAnAttemptsTask) {
-  auto task = Retry(ctx_, {}, [](Context& own) { return Invoke(own, [] { return std::make_unique<int>(5); }); });
+  auto task =
+      Retry(ctx_, {}, [](Context& own) { return Invoke(own, [] { return std::make_unique<int>(5); }); });
   EXPECT_EQ(*task.Take(), 5);
 }
 
@@ -136,10 +140,11 @@ TEST_P(RetryInVirtualTime, CountsTasksThatNobodyRunsAsFailures) {
 TEST_P(RetryInVirtualTime, OccupiesNoWorkerInAPause) {
   std::vector<Task<int>> tasks;
   for (int i = 0; i < 50; ++i) {
-    tasks.push_back(Retry(ctx_, {.attempts = 2, .first_delay = 1h}, [failed = false]() mutable -> Result<int> {
-      if (!std::exchange(failed, true)) return Error(Errc::NotSupported);
-      return 1;
-    }));
+    tasks.push_back(
+        Retry(ctx_, {.attempts = 2, .first_delay = 1h}, [failed = false]() mutable -> Result<int> {
+          if (!std::exchange(failed, true)) return Error(Errc::NotSupported);
+          return 1;
+        }));
   }
   EXPECT_EQ(Invoke(ctx_, [] { return 1; }).Get(), 1);
   EXPECT_EQ(Elapsed(), 0ns);
@@ -154,7 +159,8 @@ TEST_P(RetryInVirtualTime, NeverPausesPastTheDeadline) {
   EXPECT_EQ(task.State(), TaskState::Failed);
   EXPECT_TRUE(error.Is(Errc::NotSupported));
   EXPECT_TRUE(error.Is(Errc::DeadlineExceeded));
-  EXPECT_THAT(error.Message(), testing::HasSubstr("2 of 9 attempts made, the next would be past the deadline"));
+  EXPECT_THAT(error.Message(),
+              testing::HasSubstr("2 of 9 attempts made, the next would be past the deadline"));
 }
 
 TEST_P(RetryInVirtualTime, KeepsTheDeadlineOfATimeout) {
@@ -229,10 +235,11 @@ TEST_P(RetryInVirtualTime, EndsOnceUnderRacingCancels) {
 TEST(Retry, RunsOnAManualExecutor) {
   ManualExecutor executor;
   int calls = 0;
-  const auto task = Retry(executor.Background(), {.attempts = 3, .first_delay = 10ms}, [&calls]() -> Result<int> {
-    if (++calls < 3) return Error(Errc::NotSupported);
-    return 7;
-  });
+  const auto task =
+      Retry(executor.Background(), {.attempts = 3, .first_delay = 10ms}, [&calls]() -> Result<int> {
+        if (++calls < 3) return Error(Errc::NotSupported);
+        return 7;
+      });
   EXPECT_EQ(calls, 0);
   executor.RunUntilIdle();
   EXPECT_EQ(calls, 1);

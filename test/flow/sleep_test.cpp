@@ -83,7 +83,8 @@ TEST_P(SleepInVirtualTime, OccupiesNoWorker) {
 
 TEST_P(SleepInVirtualTime, InsideATaskGivesTheWorkerAway) {
   std::vector<Task<void>> tasks;
-  for (int i = 0; i < 20; ++i) tasks.push_back(Invoke(ctx_, [](Context& own) { return Sleep(own, 10ms).Wait(); }));
+  for (int i = 0; i < 20; ++i)
+    tasks.push_back(Invoke(ctx_, [](Context& own) { return Sleep(own, 10ms).Wait(); }));
   for (auto& task : tasks) EXPECT_FALSE(task.Wait());
   EXPECT_EQ(Elapsed(), 10ms);
 }
@@ -235,7 +236,8 @@ TEST_P(SleepInVirtualTime, EndsOnceUnderRacingCancels) {
     }
     RunThreads(3, [&](int thread) {
       if (thread == 0) own.Cancel();
-      for (auto& task : tasks) thread == 1 ? static_cast<void>(task.Cancel()) : static_cast<void>(task.Wait());
+      for (auto& task : tasks)
+        thread == 1 ? static_cast<void>(task.Cancel()) : static_cast<void>(task.Wait());
     });
     for (auto& task : after) (void)task.Wait();
     ASSERT_EQ(told, 8);

@@ -168,8 +168,9 @@ TEST_P(TimeoutInVirtualTime, EndsOnceUnderRacingEnds) {
     first.join();
     second.join();
     const auto outcome = task.Outcome();
-    ASSERT_TRUE(outcome ? *outcome == 3
-                        : outcome.Failure().Is(Errc::Cancelled) || outcome.Failure().Is(Errc::DeadlineExceeded));
+    ASSERT_TRUE(outcome
+                    ? *outcome == 3
+                    : outcome.Failure().Is(Errc::Cancelled) || outcome.Failure().Is(Errc::DeadlineExceeded));
   }
 }
 

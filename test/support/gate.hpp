@@ -16,13 +16,13 @@ namespace orchestrate::test {
 inline constexpr std::chrono::seconds kPatience{20};
 
 [[noreturn]] inline void FailAsHung(const char* what, std::source_location location) {
-  std::fprintf(stderr, "%s:%u: %s after %lld s\n", location.file_name(), static_cast<unsigned>(location.line()), what,
-               static_cast<long long>(kPatience.count()));
+  std::fprintf(stderr, "%s:%u: %s after %lld s\n", location.file_name(),
+               static_cast<unsigned>(location.line()), what, static_cast<long long>(kPatience.count()));
   std::abort();
 }
 
-// Opens once, after `count` calls of Open(), and stays open. A wait blocks the thread outside of the library, like
-// work that listens to nobody.
+// Opens once, after `count` calls of Open(), and stays open. A wait blocks the thread outside of the library,
+// like work that listens to nobody.
 class Gate {
  public:
   explicit Gate(int count = 1) : left_(count) {}
@@ -37,7 +37,8 @@ class Gate {
 
   void Wait(std::source_location location = std::source_location::current()) {
     std::unique_lock lock(mutex_);
-    if (!opened_.wait_for(lock, kPatience, [this] { return left_ <= 0; })) FailAsHung("a gate is still shut", location);
+    if (!opened_.wait_for(lock, kPatience, [this] { return left_ <= 0; }))
+      FailAsHung("a gate is still shut", location);
   }
 
   [[nodiscard]] bool IsOpen() {
@@ -77,10 +78,12 @@ template <class Condition>
 // Ends the program when the scope is not left in time: around a call that may block for ever.
 class Watchdog {
  public:
-  explicit Watchdog(std::chrono::seconds limit = kPatience, std::source_location location = std::source_location::current())
+  explicit Watchdog(std::chrono::seconds limit = kPatience,
+                    std::source_location location = std::source_location::current())
       : thread_([this, limit, location] {
           std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, limit, [this] { return left_; })) FailAsHung("still not done", location);
+          if (!changed_.wait_for(lock, limit, [this] { return left_; }))
+            FailAsHung("still not done", location);
         }) {}
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -96,13 +99,13 @@ class Watchdog {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool left_ = false;  // under mutex_
+  bool left_ = false;   // under mutex_
   std::thread thread_;  // last: it uses all of the above
 };
 
 // How long a stress test runs: ORCHESTRATE_STRESS_SECONDS, by default one second.
 inline std::chrono::milliseconds StressTime() {
-  const char* seconds = std::getenv("ORCHESTRATE_STRESS_SECONDS");  // NOLINT(concurrency-mt-unsafe)
+  const char* seconds = std::getenv("ORCHESTRATE_STRESS_SECONDS");      // NOLINT(concurrency-mt-unsafe)
   const double wanted = seconds != nullptr ? std::atof(seconds) : 1.0;  // NOLINT(cert-err34-c)
   return std::chrono::milliseconds(static_cast<std::int64_t>(wanted * 1000));
 }

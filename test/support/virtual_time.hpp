@@ -12,8 +12,8 @@ struct HasClock {
   ManualClock clock_{ManualClock::Auto};
 };
 
-// A runtime as wide as the parameter says whose time jumps to the next timer when nothing else is left to do and
-// the test waits.
+// A runtime as wide as the parameter says whose time jumps to the next timer when nothing else is left to do
+// and the test waits.
 class InVirtualTime : protected HasClock, public WithRuntime {
  protected:
   InVirtualTime() : WithRuntime(OnClock(RuntimeOptions(GetParam()))) {}

@@ -24,7 +24,8 @@ class ReportLog {
   [[nodiscard]] Function<void(const Report&)> Sink() {
     return [this](const Report& report) {
       const std::lock_guard lock(mutex_);
-      entries_.push_back({std::string(report.what), std::string(report.task), report.file, report.line, report.error});
+      entries_.push_back(
+          {std::string(report.what), std::string(report.task), report.file, report.line, report.error});
     };
   }
 
@@ -48,12 +49,14 @@ class ReportLog {
 class WithRuntime : public testing::TestWithParam<std::size_t> {
  protected:
   WithRuntime() : WithRuntime(RuntimeOptions(GetParam())) {}
-  explicit WithRuntime(RuntimeOptions options) : runtime_(Reporting(std::move(options))), ctx_(runtime_.Background()) {}
+  explicit WithRuntime(RuntimeOptions options)
+      : runtime_(Reporting(std::move(options))), ctx_(runtime_.Background()) {}
 
   void TearDown() override {
     ctx_ = Context::Background();
     (void)runtime_.Shutdown(ShutdownMode::Cancel, std::chrono::seconds(20));
-    for (const auto& entry : reports_.Take()) ADD_FAILURE() << "reported: " << entry.what << ": " << entry.error.Message();
+    for (const auto& entry : reports_.Take())
+      ADD_FAILURE() << "reported: " << entry.what << ": " << entry.error.Message();
   }
 
  private:
@@ -70,6 +73,8 @@ class WithRuntime : public testing::TestWithParam<std::size_t> {
 
 // The widths over which everything concurrent is tested.
 inline auto Widths() { return testing::Values<std::size_t>(1, 2, 8); }
-inline std::string WidthName(const testing::TestParamInfo<std::size_t>& info) { return std::to_string(info.param) + "Workers"; }
+inline std::string WidthName(const testing::TestParamInfo<std::size_t>& info) {
+  return std::to_string(info.param) + "Workers";
+}
 
 }  // namespace orchestrate::test

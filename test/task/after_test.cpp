@@ -63,7 +63,9 @@ TEST_P(AfterOnWorkers, PassesTheErrorOnAndSkipsTheWork) {
 }
 
 // K24
-TEST_P(AfterOnWorkers, WorksOnAMadeTask) { EXPECT_EQ(After(ctx_, Completed(1), [](int value) { return value + 1; }).Get(), 2); }
+TEST_P(AfterOnWorkers, WorksOnAMadeTask) {
+  EXPECT_EQ(After(ctx_, Completed(1), [](int value) { return value + 1; }).Get(), 2);
+}
 
 // K24
 TEST(After, OnAMadeTaskRunsOnTheDefaultRuntime) {
@@ -186,12 +188,14 @@ TEST_P(AfterOnWorkers, ContinueWithReceivesTheError) {
 
 TEST_P(AfterOnWorkers, ContinueWithReceivesTheValue) {
   auto first = Invoke(ctx_, [] { return std::make_unique<int>(4); });
-  EXPECT_EQ(ContinueWith(first, [](Context&, Result<std::unique_ptr<int>> result) { return **result; }).Get(), 4);
+  EXPECT_EQ(ContinueWith(first, [](Context&, Result<std::unique_ptr<int>> result) { return **result; }).Get(),
+            4);
 }
 
 TEST_P(AfterOnWorkers, ContinueWithReceivesACancellation) {
   auto first = NewTask([] { return 1; });
-  auto second = ContinueWith(ctx_, first, [](const Result<int>& result) { return result.Failure().Is(Errc::Cancelled); });
+  auto second = ContinueWith(ctx_, first,
+                             [](const Result<int>& result) { return result.Failure().Is(Errc::Cancelled); });
   first.Cancel();
   EXPECT_TRUE(second.Get());
 }
@@ -199,13 +203,18 @@ TEST_P(AfterOnWorkers, ContinueWithReceivesACancellation) {
 TEST_P(AfterOnWorkers, CatchReplacesAnErrorAndLetsAValuePass) {
   EXPECT_EQ(Catch(Invoke(ctx_, [] { return 1; }), [](const Error&) { return 2; }).Get(), 1);
   EXPECT_EQ(Catch(Invoke(ctx_, []() -> int { throw 1; }), [](const Error&) { return 2; }).Get(), 2);
-  EXPECT_EQ(Catch(ctx_, Failed<int>(Errc::Closed), [](Context&, const Error& error) -> Result<int> {
-              EXPECT_TRUE(error.Is(Errc::Closed));
-              return Error(Errc::QueueFull);
-            }).Wait(),
+  EXPECT_EQ(Catch(ctx_, Failed<int>(Errc::Closed),
+                  [](Context&, const Error& error) -> Result<int> {
+                    EXPECT_TRUE(error.Is(Errc::Closed));
+                    return Error(Errc::QueueFull);
+                  })
+                .Wait(),
             Errc::QueueFull);
   EXPECT_FALSE(Catch(ctx_, Failed<void>(Errc::Closed), [](const Error&) {}).Wait());
-  EXPECT_EQ(*Catch(Invoke(ctx_, [] { return std::make_unique<int>(1); }), [](const Error&) { return nullptr; }).Get(), 1);
+  EXPECT_EQ(
+      *Catch(Invoke(ctx_, [] { return std::make_unique<int>(1); }), [](const Error&) { return nullptr; })
+           .Get(),
+      1);
 }
 
 TEST_P(AfterOnWorkers, FinallyPassesTheOutcomeOn) {
@@ -220,8 +229,11 @@ TEST_P(AfterOnWorkers, FinallyPassesTheOutcomeOn) {
 }
 
 TEST_P(AfterOnWorkers, FinallyFailsWithTheErrorOfItsOwnWork) {
-  EXPECT_EQ(Finally(Invoke(ctx_, [] { return 1; }), [] { throw std::runtime_error("late"); }).Wait().Message(), "late");
-  EXPECT_TRUE(Finally(Invoke(ctx_, [] { return 1; }), [] { return Error(Errc::Closed); }).Wait().Is(Errc::Closed));
+  EXPECT_EQ(
+      Finally(Invoke(ctx_, [] { return 1; }), [] { throw std::runtime_error("late"); }).Wait().Message(),
+      "late");
+  EXPECT_TRUE(
+      Finally(Invoke(ctx_, [] { return 1; }), [] { return Error(Errc::Closed); }).Wait().Is(Errc::Closed));
 }
 
 // D17
@@ -234,15 +246,19 @@ TEST_P(AfterOnWorkers, FinallyWaitsForTheTaskThatItsWorkReturns) {
 }
 
 TEST_P(AfterOnWorkers, MovesAMoveOnlyValueAlong) {
-  auto task = Invoke(ctx_, [] { return std::make_unique<int>(1); })
-                  .Then([](std::unique_ptr<int> value) { return std::make_unique<int>(*value + 1); })
-                  .Then([](Context&, std::unique_ptr<int> value) { return *value + 1; });
+  auto task = Invoke(ctx_, [] {
+                return std::make_unique<int>(1);
+              }).Then([](std::unique_ptr<int> value) {
+                  return std::make_unique<int>(*value + 1);
+                }).Then([](Context&, std::unique_ptr<int> value) { return *value + 1; });
   EXPECT_EQ(task.Get(), 3);
 }
 
 // D17
 TEST_P(AfterOnWorkers, FlattensTheTaskThatItsWorkReturns) {
-  auto task = Invoke(ctx_, [] { return 1; }).Then([this](int value) { return Invoke(ctx_, [value] { return value + 1; }); });
+  auto task = Invoke(ctx_, [] { return 1; }).Then([this](int value) {
+    return Invoke(ctx_, [value] { return value + 1; });
+  });
   static_assert(std::is_same_v<decltype(task), Task<int>>);
   EXPECT_EQ(task.Get(), 2);
 }

@@ -299,7 +299,9 @@ TEST_P(CancelOnWorkers, ReachesTheTasksBelowAndNotThoseBeside) {
   spawned.Wait();
   beside = Invoke(ctx_, [&](Context& context) {
     started.Open();
-    return Eventually([&] { return release.IsOpen() || context.IsDone(); }) && !context.IsDone() ? Error() : Error(Errc::Closed);
+    return Eventually([&] { return release.IsOpen() || context.IsDone(); }) && !context.IsDone()
+               ? Error()
+               : Error(Errc::Closed);
   });
   if (GetParam() > 1) {
     started.Wait();

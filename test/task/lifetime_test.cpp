@@ -25,7 +25,8 @@ INSTANTIATE_TEST_SUITE_P(Over, LifetimeOnWorkers, Widths(), WidthName);
 TEST_P(LifetimeOnWorkers, ATaskDroppedUnrunCancelsWhatWaitsForIt) {
   auto first = NewTask([] { return 1; });
   auto second = first.Then([](int value) { return value; });
-  auto third = ContinueWith(ctx_, first, [](const Result<int>& result) { return result.Failure().Is(Errc::Cancelled); });
+  auto third = ContinueWith(ctx_, first,
+                            [](const Result<int>& result) { return result.Failure().Is(Errc::Cancelled); });
   first = {};
   EXPECT_TRUE(second.Outcome().Failure().Is(Errc::Cancelled));
   EXPECT_EQ(second.State(), TaskState::Cancelled);
@@ -138,7 +139,11 @@ TEST_P(LifetimeOnWorkers, ContextsOutliveTheirRuntime) {
   {
     Runtime runtime(GetParam());
     const auto root = runtime.Background();
-    kept = {root, root.WithCancel(), root.WithTimeout(1h), root.WithValue(key, 1), root.WithStopToken(source.get_token()),
+    kept = {root,
+            root.WithCancel(),
+            root.WithTimeout(1h),
+            root.WithValue(key, 1),
+            root.WithStopToken(source.get_token()),
             root.WithCancel().WithTimeout(2h).WithCancel()};
     for (const auto& context : kept) {
       registrations.push_back(context.OnDone([&called] { ++called; }));
@@ -146,7 +151,8 @@ TEST_P(LifetimeOnWorkers, ContextsOutliveTheirRuntime) {
       EXPECT_FALSE(Invoke(context, [] {}).Wait());
     }
   }
-  for (const auto& token : tokens) EXPECT_TRUE(token.stop_requested()) << "the end of a runtime ends its contexts";
+  for (const auto& token : tokens)
+    EXPECT_TRUE(token.stop_requested()) << "the end of a runtime ends its contexts";
   EXPECT_EQ(called, static_cast<int>(kept.size()));
   for (const auto& context : kept) {
     EXPECT_TRUE(context.IsDone());

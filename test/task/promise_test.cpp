@@ -117,7 +117,8 @@ TEST_P(PromiseOnWorkers, WakesEveryWaiter) {
   Promise<int> promise(ctx_);
   std::atomic<int> sum{0};
   std::vector<Task<void>> inside;
-  for (int i = 0; i < 10; ++i) inside.push_back(Invoke(ctx_, [&sum, task = promise.Task()] { sum += task.Get(); }));
+  for (int i = 0; i < 10; ++i)
+    inside.push_back(Invoke(ctx_, [&sum, task = promise.Task()] { sum += task.Get(); }));
   RunThreads(4, [&](int index) {
     if (index == 0) {
       promise.TrySet(1);
@@ -148,9 +149,15 @@ TEST_P(PromiseOnWorkers, ARaceOfSetAndCancelHasOneWinnerAndItsOutcome) {
     });
     ASSERT_EQ(won, 1);
     const auto outcome = task.Outcome();
-    if (winner == 0) { ASSERT_TRUE(outcome && *outcome == 7); }
-    if (winner == 1) { ASSERT_TRUE(task.State() == TaskState::Failed && outcome.Failure().Is(Errc::Closed)); }
-    if (winner == 2) { ASSERT_TRUE(task.State() == TaskState::Cancelled && outcome.Failure().Is(Errc::Cancelled)); }
+    if (winner == 0) {
+      ASSERT_TRUE(outcome && *outcome == 7);
+    }
+    if (winner == 1) {
+      ASSERT_TRUE(task.State() == TaskState::Failed && outcome.Failure().Is(Errc::Closed));
+    }
+    if (winner == 2) {
+      ASSERT_TRUE(task.State() == TaskState::Cancelled && outcome.Failure().Is(Errc::Cancelled));
+    }
   }
 }
 
@@ -197,8 +204,8 @@ TEST_P(PromiseOnWorkers, SetInAnEndedContextSaysWhatTheOutcomeIs) {
   context.Cancel();
   const bool set = promise.TrySet(1);
   const auto outcome = promise.Task().Outcome();
-  EXPECT_EQ(set, static_cast<bool>(outcome)) << "TrySet said " << set << ", the outcome is "
-                                             << (outcome ? "a value" : outcome.Failure().Message());
+  EXPECT_EQ(set, static_cast<bool>(outcome))
+      << "TrySet said " << set << ", the outcome is " << (outcome ? "a value" : outcome.Failure().Message());
 }
 
 }  // namespace

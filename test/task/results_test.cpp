@@ -120,7 +120,8 @@ TEST_P(ResultsOnWorkers, OfAValueThatThrowsWhenMoved) {
   EXPECT_EQ(in_place.Get().value, 5) << "made in its place, no move is needed";
   EXPECT_THROW((void)in_place.Outcome(), std::runtime_error);
   EXPECT_EQ(in_place.State(), TaskState::Completed);
-  auto by_result = Invoke(ctx_, []() -> Result<ThrowsWhenMoved> { return Result<ThrowsWhenMoved>(std::in_place, 5); });
+  auto by_result =
+      Invoke(ctx_, []() -> Result<ThrowsWhenMoved> { return Result<ThrowsWhenMoved>(std::in_place, 5); });
   EXPECT_EQ(by_result.Wait().Message(), "moved");
 }
 
@@ -176,7 +177,8 @@ TEST_P(ResultsOnWorkers, OfATaskIsFlattened) {
   auto nothing = Invoke(ctx_, [](Context& context) { return Invoke(context, [] {}); });
   static_assert(std::is_same_v<decltype(nothing), Task<void>>);
   EXPECT_FALSE(nothing.Wait());
-  auto moved = Invoke(ctx_, [](Context& context) { return Invoke(context, [] { return std::make_unique<int>(1); }); });
+  auto moved =
+      Invoke(ctx_, [](Context& context) { return Invoke(context, [] { return std::make_unique<int>(1); }); });
   EXPECT_EQ(*moved.Get(), 1);
   EXPECT_EQ(Invoke(ctx_, [] { return Completed(6); }).Get(), 6);
 }
@@ -184,7 +186,9 @@ TEST_P(ResultsOnWorkers, OfATaskIsFlattened) {
 // D17
 TEST_P(ResultsOnWorkers, OfATaskThatFailsOrIsCancelled) {
   EXPECT_TRUE(Invoke(ctx_, [] { return Failed<int>(Errc::Closed); }).Wait().Is(Errc::Closed));
-  auto throws = Invoke(ctx_, [](Context& context) { return Invoke(context, []() -> int { throw std::runtime_error("boom"); }); });
+  auto throws = Invoke(ctx_, [](Context& context) {
+    return Invoke(context, []() -> int { throw std::runtime_error("boom"); });
+  });
   EXPECT_THROW((void)throws.Get(), std::runtime_error);
   EXPECT_EQ(throws.State(), TaskState::Failed);
   Promise<int> promise;
@@ -257,7 +261,9 @@ struct Countdown {
 };
 
 // D17
-TEST_P(ResultsOnWorkers, OfTasksFlattenedToAnyDepthOnASmallStack) { EXPECT_EQ(Invoke(ctx_, Countdown{100000}).Get(), 7); }
+TEST_P(ResultsOnWorkers, OfTasksFlattenedToAnyDepthOnASmallStack) {
+  EXPECT_EQ(Invoke(ctx_, Countdown{100000}).Get(), 7);
+}
 
 // D17
 TEST_P(ResultsOnWorkers, OfATaskThatNobodyStartedIsCancelled) {

@@ -21,7 +21,9 @@ INSTANTIATE_TEST_SUITE_P(Over, WaitOnWorkers, Widths(), WidthName);
 
 struct Nested {
   int depth;
-  int operator()(Context& context) const { return depth == 0 ? 0 : 1 + Invoke(context, Nested{depth - 1}).Get(); }
+  int operator()(Context& context) const {
+    return depth == 0 ? 0 : 1 + Invoke(context, Nested{depth - 1}).Get();
+  }
 };
 
 // D23
@@ -67,7 +69,8 @@ TEST_P(WaitOnWorkers, ForATaskStartedElsewhereMakesProgress) {
 TEST_P(WaitOnWorkers, ForAPromiseGivesTheWorkerAway) {
   Promise<int> promise;
   std::vector<Task<int>> waiting;
-  for (int i = 0; i < 50; ++i) waiting.push_back(Invoke(ctx_, [task = promise.Task()] { return task.Get(); }));
+  for (int i = 0; i < 50; ++i)
+    waiting.push_back(Invoke(ctx_, [task = promise.Task()] { return task.Get(); }));
   auto setter = Invoke(ctx_, [&promise] { promise.TrySet(1); });
   EXPECT_FALSE(setter.Wait());
   int sum = 0;
@@ -167,9 +170,11 @@ TEST_P(WaitOnWorkers, RunsNothingButWhatItWaitsFor) {
   std::atomic<int> intruders{0};
   std::vector<Task<void>> others;
   auto task = Invoke(ctx_, [&](Context& context) {
-    for (int i = 0; i < 50; ++i) others.push_back(Invoke(context, [&intruders] { intruders += waiting ? 1 : 0; }));
+    for (int i = 0; i < 50; ++i)
+      others.push_back(Invoke(context, [&intruders] { intruders += waiting ? 1 : 0; }));
     auto child = Invoke(context, [] {});
-    for (int i = 0; i < 50; ++i) others.push_back(Invoke(context, [&intruders] { intruders += waiting ? 1 : 0; }));
+    for (int i = 0; i < 50; ++i)
+      others.push_back(Invoke(context, [&intruders] { intruders += waiting ? 1 : 0; }));
     waiting = true;
     (void)child.Wait();
     waiting = false;
@@ -311,7 +316,8 @@ TEST_P(WaitOnWorkers, ForATaskOfAnotherRuntimeGivesItsOwnWorkerAway) {
       return inner.Wait();
     });
     std::vector<Task<void>> fill;
-    for (std::size_t i = 1; i < GetParam(); ++i) fill.push_back(Invoke(ctx_, [task = promise.Task()] { (void)task.Wait(); }));
+    for (std::size_t i = 1; i < GetParam(); ++i)
+      fill.push_back(Invoke(ctx_, [task = promise.Task()] { (void)task.Wait(); }));
     auto setter = Invoke(ctx_, [&promise] { promise.TrySet(); });
     ASSERT_TRUE(setter.WaitFor(kPatience));
     ASSERT_FALSE(outer.Wait());

@@ -28,15 +28,17 @@ TEST(ManualExecutor, RunsInTheOrderOfPosts) {
   ManualExecutor executor;
   std::vector<int> order;
   std::vector<Task<void>> tasks;
-  for (int i = 0; i < 5; ++i) tasks.push_back(Invoke(executor.Background(), [&order, i] { order.push_back(i); }));
+  for (int i = 0; i < 5; ++i)
+    tasks.push_back(Invoke(executor.Background(), [&order, i] { order.push_back(i); }));
   EXPECT_EQ(executor.RunUntilIdle(), 5U);
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 
 TEST(ManualExecutor, RunsWhatItsWorkPosts) {
   ManualExecutor executor;
-  const auto task = Invoke(executor.Background(), [](Context& own) { return Invoke(own, [] { return 2; }); })
-                        .Then([](int value) { return value + 1; });
+  const auto task = Invoke(executor.Background(), [](Context& own) {
+                      return Invoke(own, [] { return 2; });
+                    }).Then([](int value) { return value + 1; });
   EXPECT_EQ(executor.RunUntilIdle(), 3U);
   EXPECT_EQ(task.Get(), 3);
 }

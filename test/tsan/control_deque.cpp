@@ -1,6 +1,6 @@
 // The race of planted_deque.cpp mended: the write comes before the push.
-#include "base/work_stealing_deque.hpp"
 #include <thread>
+#include "base/work_stealing_deque.hpp"
 
 int main() {
   int item = 0;

@@ -1,6 +1,6 @@
 // The owner writes the item after it has published it: the deque orders what comes before the push, not this.
-#include "base/work_stealing_deque.hpp"
 #include <thread>
+#include "base/work_stealing_deque.hpp"
 
 int main() {
   int item = 0;

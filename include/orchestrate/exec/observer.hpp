@@ -16,7 +16,9 @@ class Observer {
   /// Tells that a task was handed to the runtime.
   virtual void TaskSpawned(std::uint64_t id, std::string_view name) noexcept { (void)id, (void)name; }
   /// Tells that a body begins, and how long its task was queued.
-  virtual void TaskStarted(std::uint64_t id, std::chrono::nanoseconds queued) noexcept { (void)id, (void)queued; }
+  virtual void TaskStarted(std::uint64_t id, std::chrono::nanoseconds queued) noexcept {
+    (void)id, (void)queued;
+  }
   /// Tells that a task became terminal, and how long its body ran.
   virtual void TaskEnded(std::uint64_t id, std::chrono::nanoseconds ran) noexcept { (void)id, (void)ran; }
   /// Tells that the thread of a running body blocks in a wait of the library.

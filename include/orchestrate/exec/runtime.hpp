@@ -22,9 +22,9 @@ enum class ShutdownMode : unsigned char {
 
 /// An error that nobody read, or another event that must not pass in silence.
 struct Report {
-  std::string_view what;  ///< One sentence.
+  std::string_view what;    ///< One sentence.
   std::string_view task{};  ///< The task's name, possibly empty.
-  const char* file = "";  ///< Where the task was spawned.
+  const char* file = "";    ///< Where the task was spawned.
   unsigned line = 0;
   Error error{};
 };
@@ -34,8 +34,8 @@ struct RuntimeOptions {
   std::size_t workers = 0;  ///< Threads that run work at a time; 0 = the CPUs that affinity and quota allow.
   std::size_t spare_workers = 256;  ///< Blocked waits inside tasks before a wait fails with `OutOfResources`.
   std::string name = "orchestrate";
-  const ClockSource* clock = nullptr;  ///< Must outlive the runtime; null = the steady clock.
-  Observer* observer = nullptr;        ///< Must outlive the runtime; null = none.
+  const ClockSource* clock = nullptr;       ///< Must outlive the runtime; null = the steady clock.
+  Observer* observer = nullptr;             ///< Must outlive the runtime; null = none.
   Function<void(const Report&)> on_report;  ///< Called on any thread; empty = one line on stderr.
   std::chrono::milliseconds grace{5000};    ///< How long the destructor waits for running bodies.
 

@@ -9,8 +9,9 @@ namespace orchestrate::inline v1 {
 
 /// Runs work one at a time, in the order of its arrival, on another executor.
 ///
-/// It holds no thread: while it has work, one piece of work on the other executor runs it, for a bounded time in
-/// a row. Work that was accepted is run also after the strand was destroyed; the other executor outlives both.
+/// It holds no thread: while it has work, one piece of work on the other executor runs it, for a bounded time
+/// in a row. Work that was accepted is run also after the strand was destroyed; the other executor outlives
+/// both.
 ///
 /// @par Thread safety  All members may be called from any thread.
 class ORCHESTRATE_API Strand final : public Executor {

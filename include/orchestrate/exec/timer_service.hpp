@@ -18,8 +18,8 @@ enum class TimerEvent : unsigned char { Expired, ShutDown };
 
 // An armed timer. Its owner stays alive until `fire` was called or Cancel() returned true.
 struct Timer : TimerNode {
-  bool guarded = false;                   // it is a GuardedTimer; lies in the padding of the node
-  std::atomic<bool> owner_flag{false};    // whatever the owner makes of it; lies there, too
+  bool guarded = false;                 // it is a GuardedTimer; lies in the padding of the node
+  std::atomic<bool> owner_flag{false};  // whatever the owner makes of it; lies there, too
   void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
 };
 

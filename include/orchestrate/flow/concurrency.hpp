@@ -17,17 +17,17 @@ struct ConcurrencyAccess;
 
 /// Says how many tasks of one verb run at once: a number, all of them, or one for each worker.
 ///
-/// A number below 0 means `Workers()`; 0 means `Unlimited()` to `InvokeAll` and `Workers()` to `Consume`. What waits
-/// in `Sleep` or for an inner task still counts; what runs inside another task's wait does not.
+/// A number below 0 means `Workers()`; 0 means `Unlimited()` to `InvokeAll` and `Workers()` to `Consume`.
+/// What waits in `Sleep` or for an inner task still counts; what runs inside another task's wait does not.
 class Concurrency {
  public:
   /// Means at most `count` at once, by the rule above.
   template <std::integral I>
     requires(!std::same_as<I, bool>)
   constexpr Concurrency(I count) noexcept  // NOLINT(google-explicit-constructor): numbers are concurrencies
-      : count_(std::cmp_less(count, 0)                  ? kWorkers
+      : count_(std::cmp_less(count, 0)            ? kWorkers
                : std::cmp_less(count, kUnlimited) ? static_cast<std::int64_t>(count)
-                                                        : kUnlimited) {}
+                                                  : kUnlimited) {}
 
   /// Means all tasks at once.
   [[nodiscard]] static constexpr Concurrency Unlimited() noexcept { return Concurrency(kUnlimited); }

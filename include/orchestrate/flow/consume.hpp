@@ -54,7 +54,8 @@ TaskCore* ExtractTask(void* item) noexcept {
 }
 
 template <class T>
-Job StartConsume(const Where& where, Concurrency count, const Channel<Task<T>>& channel, JobOptions&& options) {
+Job StartConsume(const Where& where, Concurrency count, const Channel<Task<T>>& channel,
+                 JobOptions&& options) {
   return ConsumeChannel(where, count, ChannelAccess::Core(channel), ExtractTask<T>, std::move(options));
 }
 
@@ -110,8 +111,9 @@ Job StartConsume(const Where& where, Concurrency count, R&& range, JobOptions&& 
   std::size_t total = 0;
   if constexpr (requires { std::size(range); }) total = static_cast<std::size_t>(std::size(range));
   auto pulled = std::make_unique<PulledRange<Range>>(std::forward<R>(range));
-  return ConsumePulled(where, count, [state = std::move(pulled)](Context& c, TaskCore*& core) { return (*state)(c, core); },
-                       total, std::move(options));
+  return ConsumePulled(
+      where, count, [state = std::move(pulled)](Context& c, TaskCore*& core) { return (*state)(c, core); },
+      total, std::move(options));
 }
 
 template <class S>
@@ -119,25 +121,31 @@ concept TaskSource = kIsTaskChannel<std::remove_cvref_t<S>> || kIsGenerator<std:
 
 }  // namespace detail
 
-/// Takes tasks from `source` and runs them, at most `count` at a time, until there are no more; returns at once.
+/// Takes tasks from `source` and runs them, at most `count` at a time, until there are no more; returns at
+/// once.
 ///
 /// @param count    0 or below = one for each worker; at most 65536, and `Unlimited()` means 1024 here.
-/// @param source   a `Channel<Task<T>>`, until it is closed and empty; or a function `()` or `(Context&)` that returns
-///                 `std::optional<Task<T>>`, until that is empty, never called by two at once; or any range of
-///                 `Task<T>`, which is moved or copied and walked once. A task that was started before is not run
-///                 again: it takes its turn until it has ended. Empty handles are skipped.
+/// @param source   a `Channel<Task<T>>`, until it is closed and empty; or a function `()` or `(Context&)`
+/// that returns
+///                 `std::optional<Task<T>>`, until that is empty, never called by two at once; or any range
+///                 of `Task<T>`, which is moved or copied and walked once. A task that was started before is
+///                 not run again: it takes its turn until it has ended. Empty handles are skipped.
 /// @param options  what happens after a failure, and a progress call-back.
-/// @return a job that ends when there are no more tasks and the last one has left. It fails with the joined errors of
-///         the first 16 failures and the count of all; the index of an error is the task's place in the order of
-///         consumption. An exception of the function ends the job and is its error.
-/// @par Errors        `InvalidArgument` in the handle for a `count` above 65536, an empty function, an interval of 0
-///                    or less; `ShutDown` when the executor takes no more work. Throws `std::bad_alloc`; then nothing
-///                    was started.
-/// @par Blocks        Never, and no worker while the channel is empty. Waiting for the job consumes on the waiting
+/// @return a job that ends when there are no more tasks and the last one has left. It fails with the joined
+/// errors of
+///         the first 16 failures and the count of all; the index of an error is the task's place in the order
+///         of consumption. An exception of the function ends the job and is its error.
+/// @par Errors        `InvalidArgument` in the handle for a `count` above 65536, an empty function, an
+/// interval of 0
+///                    or less; `ShutDown` when the executor takes no more work. Throws `std::bad_alloc`; then
+///                    nothing was started.
+/// @par Blocks        Never, and no worker while the channel is empty. Waiting for the job consumes on the
+/// waiting
 ///                    thread when that can.
-/// @par Cancellation  Of the job or its context: nothing more is taken, what runs sees its context end, what was taken
-///                    and not started is `Cancelled`, what is in the channel stays there. The outcome is the context's
-///                    error, after the running tasks have left.
+/// @par Cancellation  Of the job or its context: nothing more is taken, what runs sees its context end, what
+/// was taken
+///                    and not started is `Cancelled`, what is in the channel stays there. The outcome is the
+///                    context's error, after the running tasks have left.
 /// @par Complexity    O(1) a task without allocation; up to 200 bytes for each of `count`.
 template <detail::TaskSource Source>
 Job Consume(const Where& where, Concurrency count, Source&& source, ConsumeOptions options = {}) {

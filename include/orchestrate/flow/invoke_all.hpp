@@ -19,15 +19,17 @@ namespace orchestrate::inline v1 {
 
 namespace detail {
 
-// The errors of the tasks in their order; those that are the same object or code as `left_out` are not listed.
+// The errors of the tasks in their order; those that are the same object or code as `left_out` are not
+// listed.
 [[nodiscard]] ORCHESTRATE_API Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept;
 
 [[nodiscard]] ORCHESTRATE_API Job StartJob(const Where& where, Concurrency count, TaskList&& tasks,
                                            JobOptions&& options);
 
-// Starts the tasks below `owner`, a new CrewBlock whose crew lies at `place`. When it throws, nothing was started.
-ORCHESTRATE_API void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where, Concurrency count,
-                                TaskList&& tasks, JobOptions&& options, CollectFn collect);
+// Starts the tasks below `owner`, a new CrewBlock whose crew lies at `place`. When it throws, nothing was
+// started.
+ORCHESTRATE_API void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where,
+                                Concurrency count, TaskList&& tasks, JobOptions&& options, CollectFn collect);
 
 template <class T>
 Task<T> StartCollecting(const Where& where, Concurrency count, TaskList&& tasks, JobOptions&& options,
@@ -84,30 +86,35 @@ template <class... Ts>
 void CollectTuple(TaskCore& core, TaskList& tasks, BodyResult& result) {
   if (Error error = JoinErrors(tasks, EndOf(core))) return Fail(result, std::move(error));
   using Tuple = std::tuple<TuplePart<Ts>...>;
-  RunInto(static_cast<ValueCore<Tuple>&>(core), result, [&tasks]<std::size_t... I>(std::index_sequence<I...>) {
-    return [&tasks] { return Tuple(TakeValue<Ts>(*tasks.entries[I].core)...); };
-  }(std::index_sequence_for<Ts...>{}));
+  RunInto(static_cast<ValueCore<Tuple>&>(core), result,
+          [&tasks]<std::size_t... I>(std::index_sequence<I...>) {
+            return [&tasks] { return Tuple(TakeValue<Ts>(*tasks.entries[I].core)...); };
+          }(std::index_sequence_for<Ts...>{}));
 }
 
 }  // namespace detail
 
 /// Runs tasks, at most `count` at a time, and returns at once.
 ///
-/// Tasks start in the order of the range. Those that were started before, by whomever, are not run again but waited
-/// for, and do not count as running. Empty handles are skipped.
+/// Tasks start in the order of the range. Those that were started before, by whomever, are not run again but
+/// waited for, and do not count as running. Empty handles are skipped.
 ///
 /// @param count    0 = all at once, below 0 = one for each worker.
 /// @param tasks    any range of `Task<T>`; the handles are copied.
 /// @param options  what happens after a failure, and a progress call-back.
-/// @return a job that ends when the last task has left. It fails with the joined errors of the tasks that failed or
-///         were cancelled, in the order of `tasks`, each with its index. Where the context has ended, its error is
-///         the outcome and the tasks' own failures are the cause.
-/// @par Errors        `InvalidArgument` in the handle for an interval of 0 or less; `ShutDown` in the tasks when the
+/// @return a job that ends when the last task has left. It fails with the joined errors of the tasks that
+/// failed or
+///         were cancelled, in the order of `tasks`, each with its index. Where the context has ended, its
+///         error is the outcome and the tasks' own failures are the cause.
+/// @par Errors        `InvalidArgument` in the handle for an interval of 0 or less; `ShutDown` in the tasks
+/// when the
 ///                    executor takes no more work. Throws `std::bad_alloc`; then nothing was started.
 /// @par Blocks        Never. Waiting for the job runs its tasks on the waiting thread when that can.
-/// @par Cancellation  Of the job or its context: what runs sees its context end, what was not started never is and
+/// @par Cancellation  Of the job or its context: what runs sees its context end, what was not started never
+/// is and
 ///                    becomes `Cancelled`. A context that has ended before: nothing is called.
-/// @par Complexity    O(n), three allocations and 32 bytes a task. A task that waits for one of the same call which
+/// @par Complexity    O(n), three allocations and 32 bytes a task. A task that waits for one of the same call
+/// which
 ///                    was not started yet makes that one start, whatever `count` is.
 template <TaskRange Tasks>
 Job InvokeAll(const Where& where, Concurrency count, Tasks&& tasks, InvokeAllOptions options = {}) {
@@ -127,8 +134,8 @@ Job InvokeAll(Concurrency count, Tasks&& tasks, InvokeAllOptions options = {},
 template <TaskRange Tasks>
 auto InvokeAllResults(const Where& where, Concurrency count, Tasks&& tasks, InvokeAllOptions options = {}) {
   using T = typename detail::TaskOf<Tasks>::ValueType;
-  return detail::StartCollecting<std::vector<Result<T>>>(where, count, detail::ListOf(tasks), std::move(options),
-                                                         detail::CollectResults<T>);
+  return detail::StartCollecting<std::vector<Result<T>>>(where, count, detail::ListOf(tasks),
+                                                         std::move(options), detail::CollectResults<T>);
 }
 /// Runs tasks on the default runtime, and yields the outcome of each.
 template <TaskRange Tasks>
@@ -140,9 +147,11 @@ auto InvokeAllResults(Concurrency count, Tasks&& tasks, InvokeAllOptions options
 /// Runs functions at the same time, and yields all their values.
 ///
 /// @param fns  each as for `Invoke`.
-/// @return a task whose value is a `std::tuple` with one element for each function, `std::monostate` for one that
+/// @return a task whose value is a `std::tuple` with one element for each function, `std::monostate` for one
+/// that
 ///         yields nothing. It fails with the joined errors of all that failed.
-/// @par Errors  `InvalidArgument` among the errors for an empty function. Throws `std::bad_alloc`; then nothing was
+/// @par Errors  `InvalidArgument` among the errors for an empty function. Throws `std::bad_alloc`; then
+/// nothing was
 ///              started.
 template <class... Fs>
   requires(sizeof...(Fs) > 0 && (detail::kIsWork<std::decay_t<Fs>> && ...))

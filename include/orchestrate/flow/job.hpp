@@ -56,7 +56,7 @@ class [[nodiscard]] Job : public Task<void> {
   explicit Job(Task<void> task) noexcept : Task<void>(std::move(task)) {}
 
   [[nodiscard]] detail::JobCore& Core() const noexcept { return static_cast<detail::JobCore&>(*core_); }
-  [[nodiscard]] std::size_t Count(sync::atomic<std::size_t> detail::JobState::* counter) const noexcept {
+  [[nodiscard]] std::size_t Count(sync::atomic<std::size_t> detail::JobState::*counter) const noexcept {
     return core_ != nullptr ? (Core().state_of_job.*counter).load(sync::memory_order_relaxed) : 0;
   }
 };

@@ -18,15 +18,17 @@ enum class OnError : std::uint8_t {
 
 /// How a verb over many tasks goes about them.
 ///
-/// The progress call-back is called on the executor, one call at a time, after each interval that has passed since
-/// the last call and once at the end, before the job is done. It never runs inside a call that completes a task.
+/// The progress call-back is called on the executor, one call at a time, after each interval that has passed
+/// since the last call and once at the end, before the job is done. It never runs inside a call that
+/// completes a task.
 struct JobOptions {
   OnError on_error = OnError::Continue;
-  Function<void(const Progress&)> progress;           ///< Empty = none.
+  Function<void(const Progress&)> progress;               ///< Empty = none.
   Nanoseconds interval = std::chrono::milliseconds(100);  ///< Between two reports; more than 0.
 
   JobOptions() noexcept = default;
-  JobOptions(OnError what_on_error) noexcept : on_error(what_on_error) {}  // NOLINT: InvokeAll(ctx, 8, tasks, OnError::Stop)
+  JobOptions(OnError what_on_error) noexcept
+      : on_error(what_on_error) {}  // NOLINT: InvokeAll(ctx, 8, tasks, OnError::Stop)
 
   /// Adds a progress call-back, called every `every` at most.
   template <class F, class Rep = std::int64_t, class Period = std::milli>

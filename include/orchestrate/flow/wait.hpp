@@ -15,8 +15,8 @@ namespace orchestrate::inline v1 {
 
 namespace detail {
 
-// Waits for many tasks, which are added one by one, and collects their errors. What has ended, or runs here at once,
-// costs no more than a look; of the others up to 32 are waited for together.
+// Waits for many tasks, which are added one by one, and collects their errors. What has ended, or runs here
+// at once, costs no more than a look; of the others up to 32 are waited for together.
 class ORCHESTRATE_API JoinWait {
  public:
   JoinWait() noexcept = default;
@@ -55,10 +55,12 @@ class ORCHESTRATE_API JoinWait {
   std::vector<IndexedError> errors_;
 };
 
-[[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const TaskHandle* const* tasks, std::size_t count) noexcept;
+[[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const TaskHandle* const* tasks,
+                                                             std::size_t count) noexcept;
 
 template <class Tasks>
-inline constexpr bool kShowsHandles = std::is_lvalue_reference_v<decltype(*std::begin(std::declval<Tasks&>()))>;
+inline constexpr bool kShowsHandles =
+    std::is_lvalue_reference_v<decltype(*std::begin(std::declval<Tasks&>()))>;
 
 // Calls `fn` for all tasks, which live until it returns its result for the end of the range.
 template <class Tasks, class Fn>
@@ -85,9 +87,11 @@ Error JoinAll(JoinWait& wait, Tasks& tasks) {
 /// Waits for every task in `tasks`, also after the first failure.
 ///
 /// @param tasks  any range of `Task<T>`; empty handles are skipped.
-/// @return the errors with their index, in the order of `tasks`; no error when all completed. A task that can never
+/// @return the errors with their index, in the order of `tasks`; no error when all completed. A task that can
+/// never
 ///         end counts as failed with `NotStarted` or `WouldDeadlock`.
-/// @par Blocks        The calling thread until the last one ends; inside a task it runs those that have not started
+/// @par Blocks        The calling thread until the last one ends; inside a task it runs those that have not
+/// started
 ///                    itself, one after the other, or gives its worker away.
 /// @par Cancellation  Cancels nothing. A cancelled task is reported as `Errc::Cancelled`.
 /// @par Complexity    O(n), no allocation unless something failed or the range makes its handles up.
@@ -108,7 +112,8 @@ template <class T, class... Ts>
 /// Waits for every task in `tasks`, at most for `timeout` by the clock of their executor.
 ///
 /// @param timeout  0 or less: looks only.
-/// @return `DeadlineExceeded` when the time passed before all had ended, whatever has failed by then; otherwise what
+/// @return `DeadlineExceeded` when the time passed before all had ended, whatever has failed by then;
+/// otherwise what
 ///         `WaitAll` returns.
 /// @par Blocks  The calling thread; inside a task it gives its worker away and runs nothing itself.
 template <TaskRange Tasks, class Rep, class Period>
@@ -119,9 +124,10 @@ template <TaskRange Tasks, class Rep, class Period>
 
 /// Waits until one of `tasks` has ended.
 ///
-/// @return its index in `tasks`: the lowest when several had ended before, else the first to end. `InvalidArgument`
-///         when there is no task or all handles are empty, `NotStarted` or `WouldDeadlock` when none of them can ever
-///         end, `OutOfResources` when no spare worker is left.
+/// @return its index in `tasks`: the lowest when several had ended before, else the first to end.
+/// `InvalidArgument`
+///         when there is no task or all handles are empty, `NotStarted` or `WouldDeadlock` when none of them
+///         can ever end, `OutOfResources` when no spare worker is left.
 /// @par Blocks        The calling thread; inside a task it gives its worker away and runs nothing itself.
 /// @par Cancellation  Cancels nothing: see `CancelAll`.
 /// @par Complexity    O(n), one allocation above 16 tasks.

@@ -9,8 +9,8 @@ namespace orchestrate::inline v1 {
 
 namespace detail {
 
-// The body of a continuation calls `fn` with what `Policy` passes on. The node that waits in the predecessor's list
-// is the block's extra: the list may still hold it when a cancellation destroys the body.
+// The body of a continuation calls `fn` with what `Policy` passes on. The node that waits in the
+// predecessor's list is the block's extra: the list may still hold it when a cancellation destroys the body.
 template <class T, class U, class F, class Policy>
 struct AfterBody {
   template <class G>
@@ -109,7 +109,8 @@ Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F
   auto& core = MakeBlock<T, Body, AfterNode>(where.Location(), 1, std::forward<F>(fn));
   auto task = TaskAccess::Take<T>(core);
   if (!where.Name().empty()) SetName(core, where.Name());
-  if (where.HasContext()) WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+  if (where.HasContext())
+    WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
   core.extra.successor = &core;
   Ref(core);  // the list's
   Attach(core.extra, TaskAccess::Core(before), Policy::kMode);
@@ -169,7 +170,8 @@ auto ContinueWith(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Runs `fn` with the outcome of `before` in the context of `before`.
 template <class U, class F>
-auto ContinueWith(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+auto ContinueWith(const Task<U>& before, F&& fn,
+                  std::source_location location = std::source_location::current()) {
   return ContinueWith(Where(location), before, std::forward<F>(fn));
 }
 
@@ -184,19 +186,22 @@ Task<U> Catch(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Replaces the error of `before` in the context of `before`.
 template <class U, class F>
-Task<U> Catch(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+Task<U> Catch(const Task<U>& before, F&& fn,
+              std::source_location location = std::source_location::current()) {
   return Catch(Where(location), before, std::forward<F>(fn));
 }
 
 /// Runs `fn()` when `before` has ended, however, and passes its outcome on; an error of `fn` replaces it.
 template <class U, class F>
 Task<U> Finally(const Where& where, const Task<U>& before, F&& fn) {
-  static_assert(detail::kIsWork<std::decay_t<F>>, "Finally: the work must be callable as fn() or fn(Context&)");
+  static_assert(detail::kIsWork<std::decay_t<F>>,
+                "Finally: the work must be callable as fn() or fn(Context&)");
   return detail::MakeAfter<U, detail::PassThrough>("Finally", where, before, std::forward<F>(fn));
 }
 /// Runs `fn()` when `before` has ended, in the context of `before`.
 template <class U, class F>
-Task<U> Finally(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+Task<U> Finally(const Task<U>& before, F&& fn,
+                std::source_location location = std::source_location::current()) {
   return Finally(Where(location), before, std::forward<F>(fn));
 }
 

@@ -54,10 +54,11 @@ class ORCHESTRATE_API Registration {
   detail::DoneCallback* callback_ = nullptr;
 };
 
-/// Carries the end of work (cancellation with a cause, or a deadline), values and the executor to all who take part.
+/// Carries the end of work (cancellation with a cause, or a deadline), values and the executor to all who
+/// take part.
 ///
-/// A context is a handle; copies share. Children made by the With… functions see the end of their parent, never
-/// the reverse. The body of a task gets a context of its own, which ends when the task is cancelled.
+/// A context is a handle; copies share. Children made by the With… functions see the end of their parent,
+/// never the reverse. The body of a task gets a context of its own, which ends when the task is cancelled.
 ///
 /// @par Thread safety  All const members may be called from any thread.
 class ORCHESTRATE_API Context {
@@ -91,7 +92,8 @@ class ORCHESTRATE_API Context {
   /// Returns a child that ends when stop is requested through `token`.
   [[nodiscard]] Context WithStopToken(std::stop_token token) const;
 
-  /// Returns a child that ends with `Cancelled` when one of `signals` arrives, which then has its old effect again.
+  /// Returns a child that ends with `Cancelled` when one of `signals` arrives, which then has its old effect
+  /// again.
   ///
   /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a signal that cannot be caught.
   [[nodiscard]] Context WithSignal(std::initializer_list<int> signals) const;
@@ -119,7 +121,8 @@ class ORCHESTRATE_API Context {
   /// Returns the earliest deadline of this context and its ancestors.
   [[nodiscard]] std::optional<TimePoint> Deadline() const noexcept;
 
-  /// Calls `fn` once when this context has ended, at once when it has; on its executor, never inside this call.
+  /// Calls `fn` once when this context has ended, at once when it has; on its executor, never inside this
+  /// call.
   ///
   /// It is called also when all workers are busy.
   /// @par Errors  Throws `std::bad_alloc`, and `ErrorException` with `InvalidArgument` for an empty function.

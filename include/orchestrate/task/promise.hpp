@@ -14,7 +14,8 @@ ValueCore<T>& MakeOpen(const Where& where) {
   core.state.store(kRunning | ContextNode::kNoBody, sync::memory_order_relaxed);
   try {
     if (!where.Name().empty()) SetName(core, where.Name());
-    if (where.HasContext()) WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+    if (where.HasContext())
+      WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
   } catch (...) {
     Unref(core);
     throw;
@@ -54,7 +55,8 @@ class Promise {
   /// Returns the task that this promise completes.
   [[nodiscard]] orchestrate::Task<T> Task() const noexcept { return task_; }
 
-  /// Completes the task with `value` (none for void); false when it is terminal already or its context has ended.
+  /// Completes the task with `value` (none for void); false when it is terminal already or its context has
+  /// ended.
   template <class... U>
   bool TrySet(U&&... value) {
     static_assert(std::is_void_v<T> ? sizeof...(U) == 0 : std::is_constructible_v<T, U...>,
@@ -76,7 +78,8 @@ class Promise {
     return TrySet(std::forward<U>(value)...) ? Error() : Error(Errc::AlreadyTerminal);
   }
 
-  /// Fails the task, or says false when it is terminal already; an empty error is taken for `InvalidArgument`.
+  /// Fails the task, or says false when it is terminal already; an empty error is taken for
+  /// `InvalidArgument`.
   bool TrySetError(Error error) noexcept {
     const auto task = task_;
     if (!task || !detail::BeginSet(detail::TaskAccess::Core(task))) return false;

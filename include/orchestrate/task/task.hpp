@@ -215,7 +215,9 @@ class [[nodiscard]] Task : public detail::TaskHandle {
   friend struct detail::TaskAccess;
   explicit Task(detail::ValueCore<T>& core) noexcept : TaskHandle(core) {}
 
-  [[nodiscard]] detail::ValueCore<T>& Core() const noexcept { return static_cast<detail::ValueCore<T>&>(*core_); }
+  [[nodiscard]] detail::ValueCore<T>& Core() const noexcept {
+    return static_cast<detail::ValueCore<T>&>(*core_);
+  }
   [[nodiscard]] bool IsTaken() const noexcept {
     return (core_->state.load(sync::memory_order_acquire) & detail::ContextNode::kTaken) != 0;
   }
@@ -282,7 +284,8 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
 }
 
 template <class F>
-auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs) -> ValueCore<YieldOf<std::decay_t<F>>>& {
+auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs)
+    -> ValueCore<YieldOf<std::decay_t<F>>>& {
   using Fn = std::decay_t<F>;
   using T = YieldOf<Fn>;
   auto& core = MakeBlock<T, CallBody<Fn>>(where.Location(), first_refs, std::forward<F>(fn));
@@ -316,8 +319,10 @@ auto NewTask(F&& fn, std::source_location location = std::source_location::curre
 
 /// Makes a task and starts it under `where`'s context.
 ///
-/// @return the task: `ShutDown` when the executor takes no more work, `InvalidArgument` for an empty function.
-/// @par Errors      Throws `std::bad_alloc`, and what copying or moving `fn` throws; then nothing was started.
+/// @return the task: `ShutDown` when the executor takes no more work, `InvalidArgument` for an empty
+/// function.
+/// @par Errors      Throws `std::bad_alloc`, and what copying or moving `fn` throws; then nothing was
+/// started.
 /// @par Blocks      Never.
 /// @par Complexity  O(1), one pooled block.
 template <class F>
@@ -328,7 +333,8 @@ auto Invoke(const Where& where, F&& fn) {
   if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("Invoke"), where);
   auto& core = detail::MakeCallBlock(std::forward<F>(fn), where, 2);
   auto task = detail::TaskAccess::Take(core);
-  detail::WhereAccess::WithParent(where, [&core](detail::ContextNode& parent) { detail::Adopt(core, parent); });
+  detail::WhereAccess::WithParent(where,
+                                  [&core](detail::ContextNode& parent) { detail::Adopt(core, parent); });
   detail::Submit(core);
   return task;
 }

@@ -72,7 +72,8 @@ struct WhereAccess {
       const Context context = where.Resolve();
       return fn(ContextAccess::Node(context));
     }
-    return fn(where.context_ != nullptr ? ContextAccess::Node(*where.context_) : static_cast<ContextNode&>(DefaultRoot()));
+    return fn(where.context_ != nullptr ? ContextAccess::Node(*where.context_)
+                                        : static_cast<ContextNode&>(DefaultRoot()));
   }
 };
 

@@ -18,7 +18,8 @@ struct ExecutorAccess {
   static void RemovePending(Executor& e) noexcept { e.RemovePending(); }
 };
 
-// Queues a node that was accepted before (a continuation, a tick): never refused, except by a foreign executor.
+// Queues a node that was accepted before (a continuation, a tick): never refused, except by a foreign
+// executor.
 ORCHESTRATE_API void PostNode(Executor& executor, WorkNode& node) noexcept;
 
 // Queues a node as the calling worker's next one; elsewhere as PostNode does.
@@ -72,8 +73,8 @@ class ORCHESTRATE_API BlockingSection {
 
   // By the waiter before it sleeps (again).
   void Suspend() noexcept;
-  // By whoever wakes it, before the wake: so no virtual time passes before the woken thread runs. Until Rearm(),
-  // a Suspend() that comes too late does nothing.
+  // By whoever wakes it, before the wake: so no virtual time passes before the woken thread runs. Until
+  // Rearm(), a Suspend() that comes too late does nothing.
   void Resume() noexcept;
   // By the waiter that was woken and will look before it sleeps again.
   void Rearm() noexcept;
@@ -84,7 +85,7 @@ class ORCHESTRATE_API BlockingSection {
  private:
   RuntimeCore* worker_of_ = nullptr;  // gave its permit
   RuntimeCore* watched_ = nullptr;    // counts this thread as one that waits for it
-  bool is_stranger_ = false;           // nobody knows what it waits for
+  bool is_stranger_ = false;          // nobody knows what it waits for
   enum class State : std::uint8_t { Running, Suspended, Woken };
   std::atomic<State> state_{State::Running};
   Error failure_;

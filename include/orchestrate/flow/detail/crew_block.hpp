@@ -23,8 +23,8 @@ struct BatchEntry : Waiter {
   Crew* crew = nullptr;
 };
 
-// The tasks of a batch in the order of the arguments. It refers to them, or (until the verb has begun) relies on the
-// caller's range, which saves a walk over all of them.
+// The tasks of a batch in the order of the arguments. It refers to them, or (until the verb has begun) relies
+// on the caller's range, which saves a walk over all of them.
 struct TaskList {
   TaskList() noexcept = default;
   TaskList(TaskList&& other) noexcept : entries(std::move(other.entries)), borrowed(other.borrowed) {}
@@ -48,9 +48,10 @@ using CollectFn = void (*)(TaskCore& core, TaskList& tasks, BodyResult& result);
 // `InvalidArgument` for options that cannot be.
 [[nodiscard]] ORCHESTRATE_API Error CheckOptions(const char* verb, const JobOptions& options) noexcept;
 
-ORCHESTRATE_API void HelpCrew(Crew& crew) noexcept;     // runs some of its tasks on a thread that waits for it
-ORCHESTRATE_API void FinishCrew(WorkNode& owner, Crew& crew) noexcept;  // runs as a piece of work when all have left
-ORCHESTRATE_API void CloseCrew(Crew& crew) noexcept;    // destroys what the user gave
+ORCHESTRATE_API void HelpCrew(Crew& crew) noexcept;  // runs some of its tasks on a thread that waits for it
+ORCHESTRATE_API void FinishCrew(WorkNode& owner,
+                                Crew& crew) noexcept;  // runs as a piece of work when all have left
+ORCHESTRATE_API void CloseCrew(Crew& crew) noexcept;   // destroys what the user gave
 ORCHESTRATE_API void DeleteCrew(Crew& crew) noexcept;
 
 // The block of a job with a crew, or (T is not void) of a task that yields what a batch brought.
@@ -58,12 +59,15 @@ template <class T>
 struct CrewBlock final : std::conditional_t<std::is_void_v<T>, JobCore, ValueCore<T>> {
   using Base = std::conditional_t<std::is_void_v<T>, JobCore, ValueCore<T>>;
 
-  CrewBlock(std::source_location location, std::uint32_t first_refs) noexcept : Base(kOps, location, first_refs) {}
+  CrewBlock(std::source_location location, std::uint32_t first_refs) noexcept
+      : Base(kOps, location, first_refs) {}
   ~CrewBlock() {
     if (crew != nullptr) DeleteCrew(*crew);
   }
 
-  static CrewBlock& Self(WorkNode& node) noexcept { return static_cast<CrewBlock&>(static_cast<TaskCore&>(node)); }
+  static CrewBlock& Self(WorkNode& node) noexcept {
+    return static_cast<CrewBlock&>(static_cast<TaskCore&>(node));
+  }
   static void Run(WorkNode& node) noexcept { FinishCrew(node, *Self(node).crew); }
   static void Invoke(TaskCore& /*core*/, BodyResult& /*result*/) noexcept {}
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
@@ -108,7 +112,8 @@ template <TaskRange Tasks>
 TaskList ListOf(Tasks&& tasks) {
   TaskList list;
   list.borrowed = std::is_lvalue_reference_v<decltype(*std::begin(tasks))>;
-  if constexpr (requires { std::size(tasks); }) list.entries.reserve(static_cast<std::size_t>(std::size(tasks)));
+  if constexpr (requires { std::size(tasks); })
+    list.entries.reserve(static_cast<std::size_t>(std::size(tasks)));
   for (const auto& task : tasks) list.Add(task);
   return list;
 }

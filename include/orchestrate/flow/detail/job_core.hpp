@@ -46,8 +46,9 @@ ORCHESTRATE_API void BeginJob(TaskCore& core, const Where& where, ContextNode& p
 ORCHESTRATE_API void FinishJob(TaskCore& core, BodyResult& result) noexcept;
 [[nodiscard]] ORCHESTRATE_API Progress ProgressOf(const JobCore& core) noexcept;
 
-// A job and the state machine behind it, which is destroyed when the job ends. A body that posts its job's core
-// (which is a WorkNode) to be run by an executor has static functions Run(WorkNode&) and Drop(WorkNode&).
+// A job and the state machine behind it, which is destroyed when the job ends. A body that posts its job's
+// core (which is a WorkNode) to be run by an executor has static functions Run(WorkNode&) and
+// Drop(WorkNode&).
 template <class Body>
 struct JobBlock final : JobCore {
   template <class... Args>
@@ -55,7 +56,9 @@ struct JobBlock final : JobCore {
       : JobCore(kOps, location, first_refs), body(std::forward<Args>(args)...) {}
   ~JobBlock() {}  // NOLINT: the body is destroyed by hand
 
-  static JobBlock& Self(WorkNode& node) noexcept { return static_cast<JobBlock&>(static_cast<TaskCore&>(node)); }
+  static JobBlock& Self(WorkNode& node) noexcept {
+    return static_cast<JobBlock&>(static_cast<TaskCore&>(node));
+  }
   static void Invoke(TaskCore& /*core*/, BodyResult& /*result*/) noexcept {}
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
     if ((parts & kCallable) != 0) std::destroy_at(&Self(core).body);
@@ -66,7 +69,8 @@ struct JobBlock final : JobCore {
   }
   static constexpr WorkOps WorkOpsOfBody() noexcept {
     if constexpr (requires(WorkNode& node) { Body::Run(node), Body::Drop(node); }) {
-      return {[](WorkNode& node) noexcept { Body::Run(node); }, [](WorkNode& node) noexcept { Body::Drop(node); }};
+      return {[](WorkNode& node) noexcept { Body::Run(node); },
+              [](WorkNode& node) noexcept { Body::Drop(node); }};
     } else {
       return {RunQueued, DropQueued};
     }

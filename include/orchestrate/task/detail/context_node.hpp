@@ -15,8 +15,9 @@ struct ContextLinks;
 
 // A place in the tree of contexts: a scope (made by a With… function), a root, or a running task.
 //
-// A node ends by its own flag, by its deadline, or because an ancestor ended. Nothing is pushed down for that:
-// readers poll upwards, and only nodes that somebody wants to be told about are linked into their parents.
+// A node ends by its own flag, by its deadline, or because an ancestor ended. Nothing is pushed down for
+// that: readers poll upwards, and only nodes that somebody wants to be told about are linked into their
+// parents.
 struct ContextNode {
   // Bits of `state`.
   static constexpr std::uint32_t kPhaseMask = 15;  // a task's Phase
@@ -76,7 +77,8 @@ ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
 [[nodiscard]] inline Error EndOf(ContextNode& node) noexcept {
   // Acquire pairs with the release increment in EndNode(): whoever sees the new epoch sees the flag.
   const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
-  if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) && (node.scope->flags & ContextNode::kDeadline) == 0 &&
+  if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) &&
+      (node.scope->flags & ContextNode::kDeadline) == 0 &&
       (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) == 0) {
     return {};
   }

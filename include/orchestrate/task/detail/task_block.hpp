@@ -57,8 +57,8 @@ struct TaskBlock final : ValueCore<T> {
 
   static TaskBlock& Self(TaskCore& core) noexcept { return static_cast<TaskBlock&>(core); }
 
-  static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr,
-                                std::is_trivially_destructible_v<Body>};
+  static constexpr TaskOps kOps{
+      {RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr, std::is_trivially_destructible_v<Body>};
 
   [[no_unique_address]] Extra extra;
   union {
@@ -68,7 +68,8 @@ struct TaskBlock final : ValueCore<T> {
 
 // Makes a block with `first_refs` references; throws std::bad_alloc and what the body's constructor throws.
 template <class T, class Body, class Extra = NoExtra, class... Args>
-TaskBlock<T, Body, Extra>& MakeBlock(std::source_location location, std::uint32_t first_refs, Args&&... args) {
+TaskBlock<T, Body, Extra>& MakeBlock(std::source_location location, std::uint32_t first_refs,
+                                     Args&&... args) {
   using Block = TaskBlock<T, Body, Extra>;
   static_assert(alignof(Block) <= 64, "a task's callable or value is over-aligned");
   void* memory = AllocateBlock(sizeof(Block));

@@ -33,8 +33,8 @@ inline constexpr std::uint32_t kCancelled = 8;
 
 enum class BodyEnd : std::uint8_t { Value, Failure, Cancelled, Pending };
 
-// How a body left. Cancelled: the task that it returned was. Pending: somebody else finishes the task later (a job, a
-// flattened task).
+// How a body left. Cancelled: the task that it returned was. Pending: somebody else finishes the task later
+// (a job, a flattened task).
 struct BodyResult {
   BodyEnd end = BodyEnd::Value;
   Error error;
@@ -56,7 +56,8 @@ using Waiter = WaiterOf<TaskCore>;
 
 // The untyped part of a task's block. docs/adr/0001 holds the byte budget.
 struct TaskCore : WorkNode, ContextNode {
-  TaskCore(const TaskOps& task_ops, std::source_location location, std::uint32_t first_refs) noexcept;
+  ORCHESTRATE_API TaskCore(const TaskOps& task_ops, std::source_location location,
+                           std::uint32_t first_refs) noexcept;
   TaskCore(const TaskCore&) = delete;
   TaskCore& operator=(const TaskCore&) = delete;
 
@@ -67,11 +68,12 @@ struct TaskCore : WorkNode, ContextNode {
   [[nodiscard]] bool IsTerminal() const noexcept { return PhaseNow() >= kCompleted; }
 
   WaiterList<TaskCore> waiters;
-  // When queued (observed only) or started; once terminal: how long; while attached: the predecessor's address.
+  // When queued (observed only) or started; once terminal: how long; while attached: the predecessor's
+  // address.
   sync::atomic<std::uint64_t> ticks{0};
-  sync::atomic<std::uintptr_t> site;     // a source_location, or with bit 0 set a SiteInfo with a name
-  sync::atomic<std::uint64_t> id{0};     // given on first request
-  TaskCore* successor = nullptr;         // the next continuation of the same predecessor, posted when this starts
+  sync::atomic<std::uintptr_t> site;  // a source_location, or with bit 0 set a SiteInfo with a name
+  sync::atomic<std::uint64_t> id{0};  // given on first request
+  TaskCore* successor = nullptr;  // the next continuation of the same predecessor, posted when this starts
 };
 
 // ---- life ----
@@ -97,13 +99,14 @@ ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
 // Hands an adopted, unshared core whose second reference is the queue's to its executor.
 ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
 // `from` → Adopting → `to`, with `parent` unless it has one; false when somebody was faster.
-ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept;
+ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to,
+                              ContextNode& parent) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 // Runs a task on this thread if it is still in `from`; false when somebody was faster.
 ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from) noexcept;
-// The same for one of several tasks in a row. `watch` holds the time at which the one before left its body, and
-// whether nothing but bookkeeping was done since: then it is the start of this one, too.
+// The same for one of several tasks in a row. `watch` holds the time at which the one before left its body,
+// and whether nothing but bookkeeping was done since: then it is the start of this one, too.
 struct Stopwatch {
   std::uint64_t ticks = 0;
   bool is_now = false;
@@ -111,8 +114,8 @@ struct Stopwatch {
 ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept;
 // Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
-// Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet is
-// handed to its executor, for the caller leaves its own admission unused meanwhile.
+// Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
+// is handed to its executor, for the caller leaves its own admission unused meanwhile.
 ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
@@ -125,13 +128,15 @@ ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
 // The body has left, or (Pending bodies) the last part of the work has.
 ORCHESTRATE_API void FinishBody(TaskCore& core, BodyResult& result) noexcept;
 // Ends a task that never ran with somebody else's error; false when it is past that.
-ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error, std::uint32_t to) noexcept;
-// Completes a task without a body. BeginSet claims the right (so that the value can be stored), EndSet publishes.
+ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error,
+                              std::uint32_t to) noexcept;
+// Completes a task without a body. BeginSet claims the right (so that the value can be stored), EndSet
+// publishes.
 ORCHESTRATE_API bool BeginSet(TaskCore& core) noexcept;
 ORCHESTRATE_API void EndSet(TaskCore& core, BodyResult& result) noexcept;
 
-// The body has left but the outcome comes from elsewhere: from now on the task is one without a body. False when
-// it was cancelled meanwhile and has to finish now.
+// The body has left but the outcome comes from elsewhere: from now on the task is one without a body. False
+// when it was cancelled meanwhile and has to finish now.
 ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
 // Turns `ticks` from the start into the duration, for work whose end is not its body's.
 ORCHESTRATE_API void StampEnd(TaskCore& core) noexcept;
@@ -155,11 +160,11 @@ ORCHESTRATE_API TaskCore* CurrentTask() noexcept;
 // ---- continuations ----
 // Waits in the list of a task whose end may be that of `successor`, too.
 struct ChainNode : Waiter {
-  TaskCore* successor = nullptr;              // a reference
+  TaskCore* successor = nullptr;                   // a reference
   void (*release)(ChainNode&) noexcept = nullptr;  // of a node that is nobody's part
 };
-// Publishes the outcome of `node.successor`, for which BeginSet() was true, and has it told by the outermost call of
-// this thread, so that the length of a chain costs no stack. Gives up the reference.
+// Publishes the outcome of `node.successor`, for which BeginSet() was true, and has it told by the outermost
+// call of this thread, so that the length of a chain costs no stack. Gives up the reference.
 ORCHESTRATE_API void EndSetChained(ChainNode& node, BodyResult& result) noexcept;
 
 // Sits in a continuation's block and in its predecessor's list.

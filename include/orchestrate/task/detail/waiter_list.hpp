@@ -25,8 +25,8 @@ class WaiterList {
  public:
   using Node = WaiterOf<Subject>;
 
-  // False when the list is closed. Release pairs with the acquire in Close(): the closer sees the node's fields.
-  // The acquire of a failed attempt pairs with the release of Close(): the caller sees the outcome.
+  // False when the list is closed. Release pairs with the acquire in Close(): the closer sees the node's
+  // fields. The acquire of a failed attempt pairs with the release of Close(): the caller sees the outcome.
   [[nodiscard]] bool Add(Node& node) noexcept {
     auto head = head_.load(sync::memory_order_acquire);
     for (;;) {
@@ -66,8 +66,8 @@ class WaiterList {
     });
   }
 
-  // Calls `fn(first)` while nobody can add, remove or close; false when the list is closed. The release of the
-  // lock bit is the last access: whoever comes next may free the list.
+  // Calls `fn(first)` while nobody can add, remove or close; false when the list is closed. The release of
+  // the lock bit is the last access: whoever comes next may free the list.
   template <class Fn>
   bool WithLock(Fn fn) noexcept {
     auto head = head_.load(sync::memory_order_acquire);
@@ -95,7 +95,8 @@ class WaiterList {
         head = head_.load(sync::memory_order_acquire);
         continue;
       }
-      if (head_.compare_exchange_weak(head, kClosed, sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      if (head_.compare_exchange_weak(head, kClosed, sync::memory_order_acq_rel,
+                                      sync::memory_order_acquire)) {
         return ToNode(head);
       }
     }
@@ -120,7 +121,9 @@ class WaiterList {
   static Node* ToNode(std::uintptr_t word) noexcept {
     return word == kClosed ? nullptr : reinterpret_cast<Node*>(word & ~kLocked);  // NOLINT
   }
-  static std::uintptr_t ToWord(Node* node) noexcept { return reinterpret_cast<std::uintptr_t>(node); }  // NOLINT
+  static std::uintptr_t ToWord(Node* node) noexcept {
+    return reinterpret_cast<std::uintptr_t>(node);
+  }  // NOLINT
 
   sync::atomic<std::uintptr_t> head_{0};
 };
