@@ -10,7 +10,7 @@ if(ORCHESTRATE_SANITIZE STREQUAL "address")
 elseif(ORCHESTRATE_SANITIZE STREQUAL "thread")
   set(orchestrate_sanitize_options -fsanitize=thread -fno-omit-frame-pointer)
   set(orchestrate_test_environment
-      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/tsan.supp:exitcode=66:second_deadlock_stack=1")
+      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/tsan.supp:exitcode=66:second_deadlock_stack=1:atexit_sleep_ms=0")
 elseif(ORCHESTRATE_SANITIZE)
   message(FATAL_ERROR "ORCHESTRATE_SANITIZE is '${ORCHESTRATE_SANITIZE}', must be empty, address or thread")
 endif()
