@@ -66,6 +66,9 @@ class ConcurrentQueue {
     return spilled_.load(sync::memory_order_relaxed) + ring_.Size();
   }
 
+  /// Changes with every pop; a snapshot.
+  [[nodiscard]] std::uint64_t Popped() const noexcept { return ring_.Popped(); }
+
  private:
   static constexpr std::size_t kBatch = 32;
 

@@ -90,6 +90,9 @@ class Ring {
     return size > 0 ? static_cast<std::size_t>(size) : 0;
   }
 
+  /// Counts the pops since construction, and the first position; a snapshot.
+  [[nodiscard]] std::uint64_t Popped() const noexcept { return head_.load(sync::memory_order_relaxed); }
+
   /// Returns how many items fit.
   [[nodiscard]] std::size_t Capacity() const noexcept { return static_cast<std::size_t>(mask_) + 1; }
 

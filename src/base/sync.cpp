@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdint>
@@ -35,21 +36,52 @@ bool WaitTimedOut(const atomic<std::uint32_t>& word, std::uint32_t expected,
   return result == -1 && errno == ETIMEDOUT;
 }
 
+// ThreadSanitizer puts a signal handler off until the thread calls something that it intercepts. A futex is
+// not, so sleeps are cut into pieces with such a call between them; whoever waits here looks again anyway.
+#if defined(__SANITIZE_THREAD__)
+#define ORCHESTRATE_SLICED_SLEEP 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ORCHESTRATE_SLICED_SLEEP 1
+#endif
+#endif
+#ifdef ORCHESTRATE_SLICED_SLEEP
+constexpr bool kSlicedSleep = true;
+#else
+constexpr bool kSlicedSleep = false;
+#endif
+constexpr std::chrono::milliseconds kSlice{50};
+
+void LetSignalsIn() noexcept {
+  const KeepErrno keep;
+  const timespec now{};
+  nanosleep(&now, nullptr);
+}
+
 }  // namespace
 
 void FutexWait(const atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
-  WaitTimedOut(word, expected, nullptr);
+  if constexpr (kSlicedSleep) {
+    (void)FutexWaitUntil(word, expected, std::chrono::steady_clock::now() + kSlice);
+  } else {
+    WaitTimedOut(word, expected, nullptr);
+  }
 }
 
 FutexResult FutexWaitUntil(const atomic<std::uint32_t>& word, std::uint32_t expected,
                            std::chrono::steady_clock::time_point deadline) noexcept {
   using std::chrono::nanoseconds;
-  const std::int64_t since_boot =
-      std::chrono::duration_cast<nanoseconds>(deadline.time_since_epoch()).count();
+  auto piece = deadline;
+  if constexpr (kSlicedSleep) {
+    LetSignalsIn();
+    piece = std::min(deadline, std::chrono::steady_clock::now() + kSlice);
+  }
+  const std::int64_t since_boot = std::chrono::duration_cast<nanoseconds>(piece.time_since_epoch()).count();
   if (since_boot <= 0) return FutexResult::TimedOut;  // the kernel refuses negative times
   const timespec until{.tv_sec = static_cast<time_t>(since_boot / 1'000'000'000),
                        .tv_nsec = static_cast<long>(since_boot % 1'000'000'000)};
-  return WaitTimedOut(word, expected, &until) ? FutexResult::TimedOut : FutexResult::Woken;
+  const bool timed_out = WaitTimedOut(word, expected, &until);
+  return timed_out && piece == deadline ? FutexResult::TimedOut : FutexResult::Woken;
 }
 
 void FutexWake(const atomic<std::uint32_t>& word, int count) noexcept {

@@ -118,11 +118,21 @@ RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
     WorkNode* node = Find(slot);
     if (node == nullptr) return SliceEnd::NoWork;
     if (std::exchange(first, false)) WakeRunnerIfNeeded();
+    t_thread.running = node;
+    ++t_thread.turn;
     node->ops->run(*node);
     slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    if (permits_.LeaveIfOvercommitted()) return SliceEnd::Overcommitted;
-    if (done % 16 == 0 && ReadTicks() - begin > slice) return SliceEnd::TimeIsUp;
+    if (permits_.LeaveIfOvercommitted()) return QueueNext(slot), SliceEnd::Overcommitted;
+    if (done % 16 == 0 && ReadTicks() - begin > slice) return QueueNext(slot), SliceEnd::TimeIsUp;
   }
+}
+
+// Before the worker runs anything else: others may depend on it.
+void RuntimeCore::QueueNext(Slot& slot) noexcept {
+  WorkNode* node = std::exchange(slot.next, nullptr);
+  if (node == nullptr) return;
+  if (!slot.deque.PushSeqCst(node)) injected_.Push(*node);
+  WakeRunner();
 }
 
 // As the one that spins: true with a permit when there may be work.
@@ -130,10 +140,22 @@ bool RuntimeCore::LookForWork() noexcept {
   static const std::uint64_t linger = SliceTicks(kLinger);
   static const std::uint64_t polite = SliceTicks(kPolite);
   auto seen = outside_posted_.load(std::memory_order_relaxed);
+  auto claimed = outside_ran_.load(std::memory_order_relaxed);
+  auto popped = injected_.Popped();
   auto begin = ReadTicks();
   for (;;) {
     if (AnyWork()) {
-      if (permits_.StopSpinningAndAcquire()) return true;
+      // Threads that wait run what they wait for: to take it from under them costs both a trip between the
+      // cores. So while they do, only what nobody took since the last look is taken.
+      const bool others_do =
+          claimed != outside_ran_.load(std::memory_order_relaxed) && popped != injected_.Popped();
+      if (!others_do && permits_.StopSpinningAndAcquire()) return true;
+      if (others_do) {
+        claimed = outside_ran_.load(std::memory_order_relaxed);
+        popped = injected_.Popped();
+        for (int i = 0; i < kPauses; ++i) sync::Relax();
+        continue;
+      }
     } else if (SpinningHelps() && IsRunning()) {
       // While others keep submitting (and run their work themselves) it stays: a wake costs them more.
       if (const auto posted = outside_posted_.load(std::memory_order_relaxed); posted != seen) {
@@ -156,17 +178,22 @@ bool RuntimeCore::LookForWork() noexcept {
 }
 
 WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
-  if (++slot.turn % kFairTurn == 0) {
+  if (++slot.turn == kFairTurn) {
+    slot.turn = 0;
+    QueueNext(slot);
     if (WorkNode* node = injected_.TryPop()) return node;
-  } else if (slot.turn % kFairTurn == kOldestTurn) {
+  } else if (slot.turn == kOldestTurn) {
+    QueueNext(slot);
     if (WorkNode* node = slot.deque.Steal()) return node;
   }
+  if (WorkNode* node = std::exchange(slot.next, nullptr)) return node;
   if (WorkNode* node = slot.deque.Pop()) return node;
   if (WorkNode* node = injected_.TryPop()) return node;
   return Steal(slot);
 }
 
 WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
+  ++t_thread.turn;  // looking around is no part of what comes next
   const auto count = slot_count_.load(std::memory_order_acquire);
   if (count == 0) return nullptr;
   slot.random = slot.random * 1664525U + 1013904223U;

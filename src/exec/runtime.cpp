@@ -1,8 +1,10 @@
 #include <orchestrate/exec/runtime.hpp>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 
+#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include "exec/forked.hpp"
 
@@ -27,6 +29,25 @@ void Executor::Detach() noexcept {
 
 // ---- Runtime ----
 
+namespace {
+
+// Around a wait for a whole runtime: inside a task of another one it gives that worker away, as what it waits
+// for may need it.
+class AwayFromWork {
+ public:
+  AwayFromWork() noexcept {
+    if (detail::t_thread.runtime == nullptr) return;
+    section_.emplace(nullptr);
+    if (!section_->Failure()) section_->Suspend();
+  }
+  [[nodiscard]] Error Failure() const noexcept { return section_ ? section_->Failure() : Error(); }
+
+ private:
+  std::optional<detail::BlockingSection> section_;
+};
+
+}  // namespace
+
 Runtime::Runtime(Options options) : core_(std::make_unique<RuntimeCore>(std::move(options))) {}
 
 Runtime::~Runtime() {
@@ -34,6 +55,7 @@ Runtime::~Runtime() {
     (void)core_.release();  // its threads are the parent's
     return;
   }
+  const AwayFromWork away;
   const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
   if (remaining == 0) {
     core_->Retire();
@@ -79,6 +101,8 @@ Error Runtime::Run() {
   if (detail::t_thread.runtime == core_.get()) {
     return {Errc::NotSupported, "Runtime::Run: called by a worker of the same runtime"};
   }
+  const AwayFromWork away;
+  if (Error failure = away.Failure()) return failure;
   if (core_->IsVirtual()) core_->OutsideSleeps();
   (void)core_->WaitIdle(std::nullopt, true);
   if (core_->IsVirtual()) core_->OutsideWakes();
@@ -94,6 +118,7 @@ Result<std::size_t> Runtime::Shutdown(ShutdownMode mode, std::chrono::nanosecond
     return Error(Errc::InvalidArgument,
                  "Runtime::Shutdown: grace " + std::to_string(grace.count()) + " ns, must be >= 0");
   }
+  const AwayFromWork away;  // without a spare worker this one stays
   return core_->Shutdown(mode, grace);
 }
 

@@ -21,23 +21,35 @@ constinit thread_local ThreadState t_thread;
 namespace {
 
 constexpr std::size_t kMostWorkers = 1024;
+constexpr std::size_t kMostSpareWorkers = 4096;
 
-std::size_t CheckedWidth(std::size_t workers) {
-  if (workers > kMostWorkers) {
-    Error(Errc::InvalidArgument,
-          "Runtime: " + std::to_string(workers) + " workers, must be 0 to " + std::to_string(kMostWorkers))
-        .Rethrow();
+[[noreturn]] void Refuse(const std::string& sentence) {
+  Error(Errc::InvalidArgument, "Runtime: " + sentence).Rethrow();
+}
+
+// Before any thread is made.
+RuntimeOptions Checked(RuntimeOptions options) {
+  if (IsForked()) ForkedError("Runtime").Rethrow();
+  if (options.workers > kMostWorkers) {
+    Refuse(std::to_string(options.workers) + " workers, must be 0 to " + std::to_string(kMostWorkers));
   }
-  return workers != 0 ? workers : AvailableCpus();
+  if (options.spare_workers > kMostSpareWorkers) {
+    Refuse(std::to_string(options.spare_workers) + " spare workers, must be 0 to " +
+           std::to_string(kMostSpareWorkers));
+  }
+  if (options.grace < options.grace.zero()) {
+    Refuse("grace " + std::to_string(options.grace.count()) + " ms, must be >= 0");
+  }
+  return options;
 }
 
 }  // namespace
 
 RuntimeCore::RuntimeCore(RuntimeOptions options)
-    : options_(std::move(options)),
+    : options_(Checked(std::move(options))),
       observer_(options_.observer),
       is_virtual_(options_.clock != nullptr && options_.clock->AsVirtual() != nullptr),
-      width_(CheckedWidth(options_.workers)),
+      width_(options_.workers != 0 ? options_.workers : AvailableCpus()),
       // One for each permit, each blocked wait, and two that come or go at this moment.
       slot_limit_(width_ + options_.spare_workers + 2),
       permits_(static_cast<std::int32_t>(width_)),
@@ -45,7 +57,6 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       timers_(std::make_unique<TimerService>(options_.clock != nullptr ? *options_.clock
                                                                        : ClockSource::Steady())) {
   ExecutorAccess::SetRuntime(*this, *this);
-  if (IsForked()) ForkedError("Runtime").Rethrow();
   if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
   const std::size_t active = orchestrate_arena_active_limit();
   if (active < 1 + slot_limit_) {
@@ -91,6 +102,15 @@ void RuntimeCore::Enqueue(WorkNode& node) noexcept {
   }
 }
 
+// A node whose turn comes when `ending`, which does no more than return, has left the worker: the deque and
+// its fences can be spared when it is the one that the worker's runner runs.
+void RuntimeCore::EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept {
+  Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
+  if (slot == nullptr || t_thread.running != &ending || slot->next != nullptr) return Enqueue(node);
+  slot->posted.store(slot->posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  slot->next = &node;
+}
+
 void RuntimeCore::EnqueueLast(WorkNode& node) noexcept { Inject(node); }
 
 void RuntimeCore::Inject(WorkNode& node) noexcept {
@@ -128,6 +148,7 @@ void RuntimeCore::WakeRunnerIfNeeded() noexcept {
 }
 
 bool RuntimeCore::BeginBlocked() noexcept {
+  if (t_thread.runtime == this && t_thread.slot != nullptr) QueueNext(*t_thread.slot);
   if (blocked_.fetch_add(1, std::memory_order_relaxed) < options_.spare_workers) return true;
   blocked_.fetch_sub(1, std::memory_order_relaxed);
   return false;
@@ -225,89 +246,24 @@ void RuntimeCore::RemovePending() noexcept {
   if (quiet_watchers_.load(std::memory_order_seq_cst) != 0) NoteQuiet();
 }
 
-void RuntimeCore::OutsideSleeps() noexcept {
-  outside_blocked_.fetch_add(kOutsideChange + 1, std::memory_order_seq_cst);
-  timers_->Wake();
-}
-
-namespace {
-
-struct VirtualRuntimes {
-  Mutex mutex;
-  std::vector<RuntimeCore*> all;  // under mutex
-  std::atomic<std::size_t> count{0};
-  std::atomic<std::uint64_t> strangers{0};  // as outside_blocked_
-};
-
-VirtualRuntimes& GetVirtualRuntimes() noexcept {
-  static auto* const runtimes = new VirtualRuntimes;  // never destroyed
-  return *runtimes;
-}
-
-}  // namespace
-
-void RuntimeCore::EnterVirtualTime() {
-  auto& runtimes = GetVirtualRuntimes();
-  {
-    const std::lock_guard lock(runtimes.mutex);
-    runtimes.all.push_back(this);
-    runtimes.count.store(runtimes.all.size(), std::memory_order_relaxed);
-  }
-  timers_->JumpWhen([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->MayJump(); }, this);
-}
-
-void RuntimeCore::LeaveVirtualTime() noexcept {
-  auto& runtimes = GetVirtualRuntimes();
-  const std::lock_guard lock(runtimes.mutex);
-  std::erase(runtimes.all, this);
-  runtimes.count.store(runtimes.all.size(), std::memory_order_relaxed);
-}
-
-bool RuntimeCore::AnyIsVirtual() noexcept {
-  return GetVirtualRuntimes().count.load(std::memory_order_relaxed) != 0;
-}
-
-void RuntimeCore::StrangerSleeps() noexcept {
-  auto& runtimes = GetVirtualRuntimes();
-  runtimes.strangers.fetch_add(kOutsideChange + 1, std::memory_order_seq_cst);
-  const std::lock_guard lock(runtimes.mutex);
-  for (RuntimeCore* runtime : runtimes.all) runtime->timers_->Wake();
-}
-
-void RuntimeCore::StrangerWakes() noexcept {
-  GetVirtualRuntimes().strangers.fetch_add(kOutsideChange - 1, std::memory_order_seq_cst);
-}
-
-// Virtual time may pass when a thread from outside waits for something that only a timer can bring: it waited
-// before and after the look at the rest, so it has neither posted nor been woken meanwhile.
-bool RuntimeCore::MayJump() const noexcept {
-  const auto& strangers = GetVirtualRuntimes().strangers;
-  const auto own = outside_blocked_.load(std::memory_order_seq_cst);
-  const auto other = strangers.load(std::memory_order_seq_cst);
-  return (static_cast<std::uint32_t>(own) > 0 || static_cast<std::uint32_t>(other) > 0) &&
-         urgent_.load(std::memory_order_seq_cst) == 0 && !permits_.SpinningNow() &&
-         permits_.AvailableNow() == static_cast<std::int32_t>(width_) && !AnyWork() &&
-         outside_blocked_.load(std::memory_order_seq_cst) == own &&
-         strangers.load(std::memory_order_seq_cst) == other;
-}
-
 // ---- life ----
 
 std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept {
   const TimePoint until = SaturatingAdd(Clock::now(), grace);
   Phase running = Phase::Running;
+  bool in_time = true;
   if (mode == ShutdownMode::Drain) {
     phase_.compare_exchange_strong(running, Phase::Draining, std::memory_order_seq_cst);
     // What is queued runs with all timers in force; only what nothing but a timer would wake ends early.
-    if (WaitIdle(until, false)) {
-      timers_->Stop();
-      if (WaitIdle(until, true)) return 0;
-    }
+    in_time = WaitIdle(until, false);
+    if (in_time) timers_->Stop();
+    in_time = in_time && WaitIdle(until, true);
   }
+  // After a drain, too: a continuation that is attached from now on must not run.
   phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
   if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
   timers_->Stop();
-  if (mode == ShutdownMode::Cancel && WaitIdle(until, true)) return 0;
+  if (in_time && WaitIdle(until, true)) return 0;
   DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
   return Remaining();
 }

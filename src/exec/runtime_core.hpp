@@ -26,6 +26,7 @@ struct alignas(64) Slot {
   void* arena = nullptr;
   Slot* next_free = nullptr;
   WorkNode* urgent = nullptr;  // to be run without waiting for a permit
+  WorkNode* next = nullptr;    // to be run as soon as the running node has returned; nobody can steal it
   bool keeps_permit = false;   // re-enqueued in the middle of its work
   std::uint32_t turn = 0;
   std::uint32_t random = 0x9e3779b9U;
@@ -60,6 +61,7 @@ class RuntimeCore final : public Executor {
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
   void EnqueueLast(WorkNode& node) noexcept;
+  void EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept;
   [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
   void NoteRan() noexcept;
   // Counts a body that a thread from outside runs although its entry is still in a queue.
@@ -106,6 +108,7 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] SliceEnd WorkForASlice(Slot& slot) noexcept;
   [[nodiscard]] bool LookForWork() noexcept;
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
+  void QueueNext(Slot& slot) noexcept;
   [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
   [[nodiscard]] bool AnyWork() const noexcept;
   void WakeRunner() noexcept;

@@ -15,6 +15,11 @@ void PostNode(Executor& executor, WorkNode& node) noexcept {
 
 void PostNext(Executor& executor, WorkNode& node) noexcept { PostNode(executor, node); }
 
+void PostFollower(Executor& executor, WorkNode& node, const WorkNode& ending) noexcept {
+  if (auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->EnqueueFollower(node, ending);
+  executor.Post(Work(node));
+}
+
 void PostLast(Executor& executor, WorkNode& node) noexcept {
   if (auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->EnqueueLast(node);
   executor.Post(Work(node));

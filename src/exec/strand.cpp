@@ -34,7 +34,7 @@ struct Strand::Core final : WorkNode {
       left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
     }
     if (left != 0) {
-      detail::PostNode(base, *this);
+      detail::PostLast(base, *this);  // as the worker's next work it would hold up all the rest
     } else {
       Drop();
     }
@@ -83,6 +83,8 @@ Capabilities Strand::GetCapabilities() const noexcept {
 TimerService& Strand::Timers() noexcept { return core_->base.Timers(); }
 
 bool Strand::IsRunning() const noexcept { return core_->base.IsRunning(); }
+
+Executor* Strand::Base() noexcept { return &core_->base; }
 
 void Strand::AddPending() noexcept { detail::ExecutorAccess::AddPending(core_->base); }
 

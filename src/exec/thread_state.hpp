@@ -15,6 +15,15 @@ struct ThreadState {
   Slot* slot = nullptr;            // set on a worker, null on a thread from outside
   void* frame = nullptr;           // the innermost running task (task layer)
   void* draining = nullptr;        // completions put off to the outermost call (task layer)
+  const void* running = nullptr;   // on a worker: the node that its runner runs
+  // Counts what this thread runs in a row. A body of turn n left at `left_ticks`; where `left_turn` says n,
+  // too, nothing but bookkeeping lies between that and the body of turn n + 1, which begins then (task
+  // layer).
+  std::uint64_t turn = 0;
+  std::uint64_t left_turn = kNoTurn;
+  std::uint64_t left_ticks = 0;
+
+  static constexpr std::uint64_t kNoTurn = ~std::uint64_t{1};
 };
 
 extern ORCHESTRATE_API constinit thread_local ThreadState t_thread;

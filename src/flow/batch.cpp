@@ -103,7 +103,7 @@ void Batch::SubmitAll() noexcept {
   for (BatchEntry& entry : tasks_.entries) {
     if (entry.core == nullptr) continue;
     TaskCore& core = *entry.core;
-    const bool mine = TryAdopt(core, kCreated, kQueued, *parent_);
+    const bool mine = TryAdopt(core, kCreated, kQueued, *parent_, ContextNode::kAdmitted);
     Watch(entry);
     if (!mine) continue;
     Ref(core);  // the queue's

@@ -154,6 +154,7 @@ void PullConsumer::EndTurn() noexcept {
 }
 
 bool PullConsumer::Call(TaskCore*& core) noexcept {
+  ++t_thread.turn;  // the function's time is not the next task's
   try {
     Context context = ContextAccess::Share(*parent_);
     return pull_(context, core);

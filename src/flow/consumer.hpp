@@ -19,7 +19,11 @@ class Consumer : public Crew {
   void Prepare() noexcept override { state_->total.store(total_, sync::memory_order_relaxed); }
   void Abandon(const Error& error) noexcept override { Stop(error); }
   void Collect(BodyResult& result) noexcept override;
-  bool RunElsewhere(Member& member) noexcept override { return !Park(member); }
+  bool RunElsewhere(Member& member) noexcept override {
+    if (Park(member)) return false;
+    Settle(member);  // it has ended
+    return true;
+  }
   void Settle(Member& member) noexcept override;
 
   // Gives `core` with its reference to `member`.

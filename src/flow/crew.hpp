@@ -5,6 +5,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/crew_block.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/thread_state.hpp"
 #include "flow/progress_reporter.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -167,8 +168,7 @@ class Crew {
 template <class Self>
 void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
   const std::uint64_t turn = TurnTicks();
-  Stopwatch watch{ReadTicks(), true};
-  const std::uint64_t begin = watch.ticks;
+  const std::uint64_t begin = ReadTicks();
   bool alone = stint != Stint::Sweeping;
   Member* other = nullptr;
   if (member.Task() != nullptr) self.Settle(member);  // it was waiting for that
@@ -186,13 +186,14 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     }
     if (std::exchange(alone, false) && self.HasMore()) other = StartAnother();
     TaskCore& task = *member.Task();
-    if (!TryRun(task, kBatched, watch)) {
+    ++t_thread.turn;
+    if (!TryRun(task, kBatched)) {
       if (!self.RunElsewhere(member)) return;
       continue;
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (stint == Stint::Posted && watch.ticks - begin > turn) return PostLast(*executor_, member);
+    if (stint == Stint::Posted && t_thread.left_ticks - begin > turn) return PostLast(*executor_, member);
   }
 }
 

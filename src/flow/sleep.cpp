@@ -87,7 +87,10 @@ void Arm(SleepCore& core, ContextNode& parent, TimePoint until) {
 
 Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
   if (IsForked()) return MakeFailed<void>(ForkedError("Sleep"), where);
-  if (!ExecutorOf(parent).IsRunning() && !EndOf(parent)) return MakeFailed<void>(Errc::ShutDown, where);
+  if (!ExecutorOf(parent).IsRunning()) {
+    const Error ended = EndOf(parent);
+    if (!ended || ended.Is(Errc::ShutDown)) return MakeFailed<void>(Errc::ShutDown, where);
+  }
   auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
   auto task = TaskAccess::Take<void>(core);
   try {

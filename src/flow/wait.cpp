@@ -89,7 +89,8 @@ void JoinWait::AddTimed(TaskCore& core) noexcept {
 // A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last
 // other handle goes.
 void JoinWait::Flush() noexcept {
-  const Error failure = Block();
+  // Inside a task, too, all wait one by one: so a circle of waits is found.
+  const Error failure = CurrentTask() != nullptr ? Error() : Block();
   for (std::size_t i = 0; i < pending_; ++i) {
     TaskCore& core = *places_[i].core;
     Error error = failure;
@@ -222,6 +223,10 @@ class AnyOf {
 Result<std::size_t> AnyOf::Wait() noexcept {
   if (size_ == 0) return Error(Errc::InvalidArgument, "WaitAny: there is no task, must be at least 1");
   if (const std::size_t ended = FirstEnded(); ended != kNone) return ended;
+  if (size_ == 1) {  // so that a circle is found
+    if (Error error = Await(*places_[0].core)) return error;
+    return places_[0].node.index;
+  }
   if (Error error = CannotEndAny()) return error;
   Lend();
   AnyWait wait(ServedBy(*places_[0].core));

@@ -5,6 +5,7 @@
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/context.hpp>
+#include "exec/forked.hpp"
 #include "task/context_links.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -14,6 +15,7 @@ namespace {
 class EndedExecutor final : public Executor {
  public:
   void Post(Work work) noexcept override { const Work refused = std::move(work); }
+  [[nodiscard]] TimePoint Now() noexcept override { return Clock::now(); }
   [[nodiscard]] bool IsRunning() const noexcept override { return false; }
 };
 
@@ -32,7 +34,9 @@ void DropRoot(RootNode& root, std::uint32_t count) noexcept {
     ExecutorAccess::AttachmentOf(*root.kept).store(nullptr, std::memory_order_relaxed);
     delete root.kept;
   }
+  ContextNode* base = root.parent;
   delete &root;
+  if (base != nullptr) UnrefNode(*base);
 }
 
 // A thread's stock of references to one root. Handed back when another root comes or the thread ends.
@@ -84,7 +88,8 @@ void UnrefRoot(RootNode& root, std::uint32_t count) noexcept {
   }
 }
 
-RootNode::RootNode(Executor& owner) noexcept : ScopeNode(nullptr, kRoot) {
+RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base, kRoot) {
+  if (base != nullptr) RefNode(*base);
   executor.store(&owner, sync::memory_order_release);
   if (ObserverOf(owner) != nullptr) flags |= kObserved;
 }
@@ -106,15 +111,20 @@ ScopeNode& RootOf(Executor& executor) {
   // Acquire pairs with the release of the exchange below: the root is complete.
   Attachment* found = slot.load(sync::memory_order_acquire);
   if (found == nullptr) {
-    auto* made = new RootNode(executor);
+    Executor* base = ExecutorAccess::BaseOf(executor);
+    auto* made = new RootNode(executor, base != nullptr ? &RootOf(*base) : nullptr);
     if (slot.compare_exchange_strong(found, made, sync::memory_order_acq_rel, sync::memory_order_acquire)) {
       return *made;
     }
+    if (made->parent != nullptr) UnrefNode(*made->parent);
     delete made;
   }
   return static_cast<RootNode&>(*found);
 }
 
-ScopeNode& DefaultRoot() { return RootOf(Runtime::Default().GetExecutor()); }
+ScopeNode& DefaultRoot() {
+  if (IsForked()) return RootOf(Ended());  // where no runtime can be made any more
+  return RootOf(Runtime::Default().GetExecutor());
+}
 
 }  // namespace orchestrate::inline v1::detail

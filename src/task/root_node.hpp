@@ -8,7 +8,8 @@ namespace orchestrate::inline v1::detail {
 // The root of everything that runs on one executor. It outlives the executor while handles are left, and
 // keeps the memory of a runtime that has stopped: a thread may still be on its way out of a wait there.
 struct RootNode final : ScopeNode, Attachment {
-  explicit RootNode(Executor& owner) noexcept;
+  // `base` is the root of the executor that `owner` runs on, or null.
+  RootNode(Executor& owner, ContextNode* base) noexcept;
   void CancelAll() noexcept override;
   void ExecutorEnded() noexcept override;
   void Keep(Executor& owner) noexcept override;

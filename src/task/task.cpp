@@ -31,7 +31,7 @@ void TaskHandle::RunIn(const Where& where) const {
   WhereAccess::WithParent(where, [this](ContextNode& parent) { Start(*core_, parent); });
 }
 
-Error TaskHandle::Settle() const noexcept {
+Error TaskHandle::SettleSlowly() const noexcept {
   if (core_ == nullptr) return EmptyHandle("Task");
   if (Error failure = Await(*core_)) return failure;
   return ReadError(*core_);

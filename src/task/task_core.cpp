@@ -164,7 +164,8 @@ void Submit(TaskCore& core) noexcept {
   if (!PostTask(executor, core)) Refuse(core);
 }
 
-bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent) noexcept {
+bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
+              std::uint32_t more_flags) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
@@ -172,10 +173,12 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
                                              (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
   if (core.parent == nullptr) Adopt(core, parent);
+  core.flags |= more_flags;
   if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
   if (to == kQueued && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
-  // Release pairs with the acquire of whoever runs or cancels the task: parent and scope are set.
-  core.state.fetch_xor(kAdopting ^ to, sync::memory_order_release);
+  // Nobody else changes the state in this phase, so a store does. Release pairs with the acquire of whoever
+  // runs or cancels the task: parent and scope are set.
+  core.state.store((state & ~std::uint32_t{ContextNode::kPhaseMask}) | to, sync::memory_order_release);
   return true;
 }
 
@@ -187,10 +190,10 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
   core.parent = &parent;
   core.scope = parent.scope;
-  core.flags |= parent.scope->flags & ContextNode::kObserved;
+  core.flags |= ContextNode::kAdmitted | (parent.scope->flags & ContextNode::kObserved);
   core.seen_epoch.store(parent.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
   if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
-  // Nobody else changes the state in this phase, so a store does. Release as in TryAdopt().
+  // As in TryAdopt().
   core.state.store(state ^ (kCreated ^ kBatched), sync::memory_order_release);
   return true;
 }
@@ -205,6 +208,7 @@ void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (core.successor != nullptr) PostSuccessor(core);
   TryRun(core, kQueued);
+  t_thread.running = nullptr;  // what the last reference destroys is no part of the task
   Unref(core);
 }
 
@@ -246,15 +250,28 @@ void SkipEndedParents(TaskCore& core) noexcept {
   }
 }
 
-// `watch` is a constant null or not, in each of the two callers.
-inline bool RunFrom(TaskCore& core, std::uint32_t from, Stopwatch* watch) noexcept {
+// To read the counter costs as much as the rest of a small task: of bodies in a row each begins when the one
+// before has left.
+[[nodiscard]] std::uint64_t TicksAtStart() noexcept {
+  const auto left = std::exchange(t_thread.left_turn, ThreadState::kNoTurn);
+  return left + 1 == t_thread.turn ? t_thread.left_ticks : ReadTicks();
+}
+
+void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
+  const bool in_a_row = core.Ops().light && (core.flags & ContextNode::kObserved) == 0;
+  t_thread.left_ticks = ticks;
+  t_thread.left_turn = in_a_row ? t_thread.turn : ThreadState::kNoTurn;
+}
+
+}  // namespace
+
+bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
     // Acquire pairs with the release of Submit() or TryAdopt(): callable, parent and scope are set.
   } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kRunning), sync::memory_order_acquire,
                                              sync::memory_order_relaxed));
-  const bool continues = watch != nullptr && std::exchange(watch->is_now, false);
   BodyResult result;
   if (Error ended = EndOf(core)) {
     core.ticks.store(0, sync::memory_order_relaxed);
@@ -265,27 +282,15 @@ inline bool RunFrom(TaskCore& core, std::uint32_t from, Stopwatch* watch) noexce
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   const FrameScope frame(core);
-  const auto begin = continues ? watch->ticks : ReadTicks();
+  const auto begin = TicksAtStart();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
   if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
   const auto end = ReadTicks();
   core.ticks.store(end - begin, sync::memory_order_relaxed);
-  if (watch != nullptr) {
-    watch->ticks = end;
-    watch->is_now =
-        core.Ops().light && !core.waiters.HasNodes() && (core.flags & ContextNode::kObserved) == 0;
-  }
+  NoteLeft(core, end);
   FinishBody(core, result);
   return true;
-}
-
-}  // namespace
-
-bool TryRun(TaskCore& core, std::uint32_t from) noexcept { return RunFrom(core, from, nullptr); }
-
-bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept {
-  return RunFrom(core, from, &watch);
 }
 
 }  // namespace orchestrate::inline v1::detail

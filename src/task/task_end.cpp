@@ -184,10 +184,11 @@ struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
 };
 
-void TellAll(TaskCore& core) noexcept {
+// Returns the first of the continuations that this worker has to run now; the others follow one another.
+TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
   TaskCore* first = nullptr;
   TaskCore* last = nullptr;
-  for (Waiter* at = WaiterList<TaskCore>::Reverse(core.waiters.Close()); at != nullptr;) {
+  for (Waiter* at = WaiterList<TaskCore>::Reverse(newest); at != nullptr;) {
     Waiter& waiter = *at;
     at = at->next;
     TaskCore* next = waiter.notify(waiter, core, Notice::Ended);
@@ -202,25 +203,38 @@ void TellAll(TaskCore& core) noexcept {
       last = next;
     }
   }
-  if (first != nullptr) PostNext(ExecutorOf(*first), *first);
+  return first;
+}
+
+void PostFirst(TaskCore* first) noexcept {
+  if (first != nullptr) PostNode(ExecutorOf(*first), *first);
 }
 
 }  // namespace
 
 void NotifyWaiters(TaskCore& core) noexcept {
-  if (t_thread.draining != nullptr) return TellAll(core);
+  Waiter* newest = core.waiters.Close();
+  if (newest == nullptr) return;
+  if (t_thread.draining != nullptr) return PostFirst(TellAll(core, newest));
+  const bool single = newest->next == nullptr;
   Telling telling;
   t_thread.draining = &telling;
-  TellAll(core);
+  TaskCore* first = TellAll(core, newest);
+  if (first != nullptr && telling.ended == nullptr) {
+    PostFollower(ExecutorOf(*first), *first, core);
+  } else {
+    PostFirst(first);
+  }
   while (telling.ended != nullptr) {
     ChainNode& node = *telling.ended;
     telling.ended = static_cast<ChainNode*>(node.next);
     TaskCore& next = *node.successor;
     if (node.release != nullptr) node.release(node);
-    TellAll(next);
+    PostFirst(TellAll(next, next.waiters.Close()));
     Unref(next);
   }
   t_thread.draining = nullptr;
+  if (!single || first == nullptr) t_thread.left_turn = ThreadState::kNoTurn;  // that took its time
 }
 
 namespace {

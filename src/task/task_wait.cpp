@@ -19,10 +19,17 @@ constexpr int kSpins = 200;  // about two microseconds: a body that runs on anot
 
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
 
+// Inside a body of a strand nobody else can run what is queued there. Its entry stays and is skipped later.
+void ClaimOnStrand(TaskCore& core, const Executor& executor) noexcept {
+  const Capabilities can = executor.GetCapabilities();
+  if (can.blocking && !can.parallel && WorksOn(Frames(), executor)) TryRun(core, kQueued);
+}
+
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
   Executor& executor = ExecutorOf(core);
-  if (ExecutorAccess::RuntimeOf(executor) == nullptr || StackLeft() < kClaimStack) return;
+  if (StackLeft() < kClaimStack) return;
+  if (ExecutorAccess::RuntimeOf(executor) == nullptr) return ClaimOnStrand(core, executor);
   const ClaimRight right(executor);
   if (!right) return;
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
@@ -126,7 +133,10 @@ void LendAdmission(TaskCore& core) noexcept {
 
 Error CannotEnd(const TaskCore& core) noexcept {
   if (IsForked()) return ForkedError("Wait");
-  if (RunsIn(Frames(), &core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
+  if (Keeps(Frames(), core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
+  if (core.Ops().help != nullptr && IsBehind(Frames(), core)) {
+    return {Errc::WouldDeadlock, "Wait: the job's tasks are queued behind the task that waits"};
+  }
   if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
     return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
   }

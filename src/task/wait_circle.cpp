@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include <orchestrate/base/mutex.hpp>
+#include <orchestrate/exec/detail/scheduling.hpp>
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -27,11 +28,43 @@ const TaskCore* PredecessorOf(const TaskCore& core) noexcept {
   return core.PhaseNow() == kAttached ? reinterpret_cast<const TaskCore*>(address) : nullptr;  // NOLINT
 }
 
+// The job that has admitted `core`, or null.
+const ContextNode* JobOf(const TaskCore& core) noexcept {
+  if ((core.flags & ContextNode::kAdmitted) == 0) return nullptr;
+  const ContextNode* node = core.parent;
+  while (node != nullptr && (node->flags & ContextNode::kTask) == 0) node = node->parent;
+  return node;
+}
+
 bool Holds(const Frame* frames, const TaskCore& core) noexcept {
-  return RunsIn(frames, &core) || RunsIn(frames, PredecessorOf(core));
+  return Keeps(frames, core) || RunsIn(frames, PredecessorOf(core)) || IsBehind(frames, core);
 }
 
 }  // namespace
+
+bool WorksOn(const Frame* frames, const Executor& executor) noexcept {
+  for (; frames != nullptr; frames = frames->outer) {
+    if (&ExecutorOf(*frames->core) == &executor) return true;
+  }
+  return false;
+}
+
+bool IsBehind(const Frame* frames, const TaskCore& core) noexcept {
+  const auto phase = core.PhaseNow();
+  const bool is_job = core.Ops().help != nullptr && phase == kRunning;
+  if (frames == nullptr || (phase != kQueued && !is_job)) return false;
+  const Executor& executor = ExecutorOf(core);
+  return ExecutorAccess::RuntimeOf(executor) == nullptr && !executor.GetCapabilities().parallel &&
+         WorksOn(frames, executor);
+}
+
+bool Keeps(const Frame* frames, const TaskCore& core) noexcept {
+  const bool is_job = core.Ops().help != nullptr;
+  for (; frames != nullptr; frames = frames->outer) {
+    if (frames->core == &core || (is_job && JobOf(*frames->core) == &core)) return true;
+  }
+  return false;
+}
 
 bool RunsIn(const Frame* frames, const TaskCore* core) noexcept {
   if (core == nullptr) return false;

@@ -2,52 +2,29 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
-#include <mutex>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include <orchestrate/exec/strand.hpp>
 #include <orchestrate/flow/sleep.hpp>
 #include <orchestrate/orchestrate.hpp>
-#include <orchestrate/testkit/live_counts.hpp>
 #include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
-#include <test/support/in_time.hpp>
-#include <test/support/virtual_time.hpp>
+#include <test/support/noted_calls.hpp>
 
 namespace orchestrate::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Over each width: runs in virtual time, notes when the calls came.
-class RepeatInVirtualTime : public InVirtualTime {
- protected:
-  // An action that notes its time and then takes `length` of it.
-  auto Noting(Nanoseconds length = 0ms) {
-    return [this, length](Context& own) {
-      Note();
-      return length > 0ms ? Sleep(own, length).Wait() : Error();
-    };
-  }
-  void Note() {
-    const std::lock_guard lock(mutex_);
-    calls_.push_back(Elapsed());
-  }
-  [[nodiscard]] std::vector<Nanoseconds> Calls() {
-    const std::lock_guard lock(mutex_);
-    return calls_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<Nanoseconds> calls_;  // under mutex_
-};
+class RepeatInVirtualTime : public NotedCalls {};
 INSTANTIATE_TEST_SUITE_P(Over, RepeatInVirtualTime, Widths(), WidthName);
-
-using Times = std::vector<Nanoseconds>;
 
 // K40, D14
 TEST_P(RepeatInVirtualTime, CallsFirstAfterOneIntervalThenAtEach) {
@@ -183,82 +160,6 @@ TEST_P(RepeatInVirtualTime, CompletesAfterSoManyRuns) {
   EXPECT_EQ(Elapsed(), 30ms);
 }
 
-// K42
-TEST_P(RepeatInVirtualTime, EndsWithTheDeadlineOfItsContext) {
-  const Job job = Repeat(ctx_.WithTimeout(50ms), 10ms, [] {});
-  EXPECT_TRUE(job.Wait().Is(Errc::DeadlineExceeded));
-  EXPECT_EQ(job.State(), TaskState::Cancelled);
-  EXPECT_GE(job.Runs(), 4U);
-  EXPECT_EQ(Elapsed(), 50ms);
-}
-
-// K43
-TEST_P(RepeatInVirtualTime, UnderAnEndedContextCallsNothing) {
-  const Context own = ctx_.WithCancel();
-  own.Cancel();
-  const Job job = Repeat(own, 10ms, Noting(), {.immediately = true});
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  EXPECT_TRUE(Calls().empty());
-  EXPECT_EQ(job.Runs(), 0U);
-}
-
-// K44
-TEST_P(RepeatInVirtualTime, StopsWhenItIsCancelled) {
-  const Job job = Repeat(ctx_, 5ms, Noting());
-  Pass(30ms);
-  EXPECT_TRUE(job.Cancel());
-  const auto calls = Calls();
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  EXPECT_EQ(job.State(), TaskState::Cancelled);
-  Pass(100ms);
-  EXPECT_EQ(Calls(), calls);
-}
-
-// K44, D14
-TEST_P(RepeatInVirtualTime, CanBeCancelledFromInside) {
-  Job job;
-  Gate assigned;
-  std::atomic<int> calls{0};
-  job = Repeat(ctx_, 5ms, [&] {
-    assigned.Wait();
-    if (++calls == 3) job.Cancel();
-  });
-  assigned.Open();
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  Pass(100ms);
-  EXPECT_EQ(calls, 3);
-}
-
-// D3
-TEST_P(RepeatInVirtualTime, LetsTheRunningCallLeave) {
-  Gate entered;
-  Gate leave;
-  const Job job = Repeat(ctx_, 5ms, [&] {
-    entered.Open();
-    leave.Wait();
-  });
-  std::thread other([&] {
-    entered.Wait();
-    EXPECT_TRUE(job.Cancel());
-    EXPECT_EQ(job.State(), TaskState::Cancelled);
-    EXPECT_FALSE(job.IsDone());
-    leave.Open();
-  });
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  EXPECT_TRUE(leave.IsOpen());
-  other.join();
-  EXPECT_EQ(job.Failures(), 0U);
-}
-
-TEST_P(RepeatInVirtualTime, TellsTheRunningCallThatItIsCancelled) {
-  const Job job = Repeat(ctx_, 5ms, [](Context& own) { return Sleep(own, 1h).Wait(); });
-  Pass(7ms);
-  job.Cancel();
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  EXPECT_EQ(job.Failures(), 0U);
-  EXPECT_EQ(Elapsed(), 7ms);
-}
-
 TEST_P(RepeatInVirtualTime, AwaitsATaskThatTheActionReturned) {
   const Job job = Repeat(ctx_, 10ms, [this](Context& own) {
     Note();
@@ -289,19 +190,6 @@ TEST_P(RepeatInVirtualTime, CountsFailuresOfReturnedTasks) {
   EXPECT_FALSE(job.Wait());
   EXPECT_EQ(job.Failures(), 3U);
   EXPECT_EQ(job.LastError().Message(), "third");
-}
-
-TEST_P(RepeatInVirtualTime, RefusesToWaitForItself) {
-  Job job;
-  Gate assigned;
-  job = Repeat(ctx_, 10ms,
-               [&] {
-                 assigned.Wait();
-                 return job.Wait();
-               },
-               {.stop_on_error = true});
-  assigned.Open();
-  EXPECT_TRUE(job.Wait().Is(Errc::WouldDeadlock));
 }
 
 TEST_P(RepeatInVirtualTime, TakesActionsOfEveryKind) {
@@ -369,64 +257,11 @@ TEST_P(RepeatInVirtualTime, OccupiesNoWorkerBetweenItsCalls) {
   for (const Job& job : jobs) job.Cancel();
 }
 
-TEST_P(RepeatInVirtualTime, GoesOnWithoutHandles) {
-  const Context own = ctx_.WithTimeout(55ms);
-  (void)Repeat(own, 10ms, Noting());
-  EXPECT_FALSE(runtime_.Run());
-  EXPECT_EQ(Calls().size(), 5U);
-}
-
-// D19
-TEST_P(RepeatInVirtualTime, EndsWhenItsRuntimeDrains) {
-  const Job job = Repeat(ctx_, 10ms, [] {});
-  Pass(25ms);
-  EXPECT_EQ(runtime_.Shutdown(ShutdownMode::Drain, 10s).Value(), 0U);
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  EXPECT_TRUE(job.Wait().Is(Errc::ShutDown));
-  EXPECT_EQ(job.Runs(), 2U);
-}
-
-// D19
-TEST_P(RepeatInVirtualTime, EndsWhenItsRuntimeIsCancelled) {
-  const Job job = Repeat(ctx_, 10ms, [](Context& own) { return Sleep(own, 1h).Wait(); });
-  Pass(25ms);
-  EXPECT_EQ(runtime_.Shutdown(ShutdownMode::Cancel, 10s).Value(), 0U);
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-}
-
-// D19
-TEST_P(RepeatInVirtualTime, FailsAfterTheShutdown) {
-  (void)runtime_.Shutdown(ShutdownMode::Drain, 10s);
-  EXPECT_TRUE(Repeat(ctx_, 10ms, [] {}).Wait().Is(Errc::ShutDown));
-}
-
 TEST_P(RepeatInVirtualTime, RunsOnAStrand) {
   Strand strand(runtime_.GetExecutor());
   const Job job = Repeat(Where(ctx_).On(strand), 10ms, Noting(), {.max_runs = 3});
   EXPECT_FALSE(job.Wait());
   EXPECT_EQ(Calls(), (Times{10ms, 20ms, 30ms}));
-}
-
-// D28
-TEST_P(RepeatInVirtualTime, DestroysItsActionAtTheEnd) {
-  const auto alive = std::make_shared<int>(1);
-  const Job job = Repeat(ctx_, 10ms, [alive] {}, {.max_runs = 2});
-  EXPECT_EQ(alive.use_count(), 2);
-  EXPECT_FALSE(job.Wait());
-  EXPECT_EQ(alive.use_count(), 1);
-}
-
-TEST_P(RepeatInVirtualTime, EndsOnceUnderRacingCancels) {
-  for (int round = 0; round < 100; ++round) {
-    const Context own = ctx_.WithCancel();
-    const Job job = Repeat(own, 1ms, [](Context& inner) { return Sleep(inner, 1ms); });
-    std::thread first([&] { own.Cancel(); });
-    std::thread second([&] { job.Cancel(); });
-    Pass(1ms);
-    first.join();
-    second.join();
-    ASSERT_TRUE(job.Wait().Is(Errc::Cancelled));
-  }
 }
 
 // ---- bad arguments ----
@@ -458,76 +293,6 @@ TEST(Repeat, RefusesWrongOptions) {
 // D27
 TEST(Repeat, RefusesAnEmptyAction) {
   EXPECT_EQ(Repeat(10ms, Function<void()>()).Wait().Message(), "Repeat: the function is empty");
-}
-
-// ---- in real time ----
-
-// K40
-TEST(RealRepeat, KeepsItsRate) {
-  EXPECT_TRUE(InTimeOnce([] {
-    const TimePoint start = Clock::now();
-    std::atomic<int> calls{0};
-    std::atomic<bool> early{false};
-    const Job job = Repeat(10ms, [&] {
-      if (++calls == 1) early = Clock::now() - start < 10ms;
-    });
-    (void)Sleep(55ms).Wait();
-    const int seen = calls;
-    job.Cancel();
-    (void)job.Wait();
-    EXPECT_FALSE(early);
-    EXPECT_LE(calls, (Clock::now() - start) / 10ms);
-    return seen >= 3 && seen <= 6;
-  }));
-}
-
-// K41
-TEST(RealRepeat, GoesOnAfterFailures) {
-  EXPECT_TRUE(InTimeOnce([] {
-    const Job job = Repeat(10ms, [] { return Error(Errc::NotSupported); });
-    (void)Sleep(50ms).Wait();
-    job.Cancel();
-    (void)job.Wait();
-    EXPECT_EQ(job.Failures(), job.Runs());
-    return job.Runs() >= 2;
-  }));
-}
-
-// K42
-TEST(RealRepeat, EndsWithItsContext) {
-  EXPECT_TRUE(InTimeOnce([] {
-    const TimePoint start = Clock::now();
-    const Job job = Repeat(Context::Background().WithTimeout(50ms), 10ms, [] {});
-    EXPECT_TRUE(job.Wait().Is(Errc::DeadlineExceeded));
-    const auto took = Clock::now() - start;
-    EXPECT_GE(took, 50ms);
-    return took <= 90ms && job.Runs() >= 2;
-  }));
-}
-
-// K44
-TEST(RealRepeat, StopsWhenItIsCancelled) {
-  std::atomic<int> calls{0};
-  const Job job = Repeat(5ms, [&calls] { ++calls; });
-  (void)Sleep(30ms).Wait();
-  job.Cancel();
-  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
-  const int seen = calls;
-  (void)Sleep(100ms).Wait();
-  EXPECT_EQ(calls, seen);
-}
-
-// D14: absolute periods.
-TEST(RealRepeat, DoesNotDrift) {
-  EXPECT_TRUE(InTimeOnce([] {
-    const TimePoint start = Clock::now();
-    std::atomic<int> calls{0};
-    const Job job = Repeat(10ms, [&calls] { ++calls; }, {.max_runs = 50});
-    (void)job.Wait();
-    const auto took = Clock::now() - start;
-    EXPECT_GE(took, 500ms);
-    return took <= 540ms;
-  }));
 }
 
 }  // namespace

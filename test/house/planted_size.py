@@ -24,7 +24,8 @@ class Size(planted.Planted):
                                 "#include <ranges>\n#include <iostream>\n#include <random>\n"}, "preprocesses to")
 
     def test_refuses_a_long_file(self):
-        self.refuses({"src/base/a.cpp": "//\n" * 401}, "src/base/a.cpp:401: has 401 lines")
+        for path in ("src/base/a.cpp", "test/base/a_test.cpp"):
+            self.refuses({path: "//\n" * 401}, f"{path}:401: has 401 lines")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ std::remove_cvref_t<R> Recover(R&& result, F&& fn) {
 ///
 /// @par Thread safety  Like `T`; one object needs the caller's lock unless all only read.
 template <class T>
-class [[nodiscard]] Result {
+class [[nodiscard("Result: look whether it failed, or cast to void")]] Result {
   static_assert(!std::is_same_v<std::remove_cv_t<T>, Error>,
                 "Result<Error>: an Error is a failure, not a value; use Error alone or Result<void>");
   static_assert(!std::is_reference_v<T>, "Result<T&>: a result owns its value; use Result<T*> or a copy");
@@ -263,7 +263,7 @@ class [[nodiscard]] Result {
 ///
 /// An empty `Error` is success here, so that a function's `Error` converts.
 template <>
-class [[nodiscard]] Result<void> {
+class [[nodiscard("Result: look whether it failed, or cast to void")]] Result<void> {
  public:
   using ValueType = void;
 

@@ -32,7 +32,9 @@ class Attachment {
 
 /// What an executor can do beyond running work.
 struct Capabilities {
-  bool parallel = false;  ///< Work may run on several threads at once.
+  /// Work may run on several threads at once; else a wait inside a task for what is queued behind it runs
+  /// that, or gets `WouldDeadlock`.
+  bool parallel = false;
   bool blocking = false;  ///< A wait on the executor's own thread makes progress.
 };
 
@@ -79,6 +81,8 @@ class ORCHESTRATE_API Executor {
  private:
   friend struct detail::ExecutorAccess;
 
+  // The executor that this one runs on, if any: the root context here ends with the one there.
+  [[nodiscard]] virtual Executor* Base() noexcept { return nullptr; }
   // Pending work that lies in no queue (a sleeping task, a repeat between two runs).
   virtual void AddPending() noexcept {}
   virtual void RemovePending() noexcept {}

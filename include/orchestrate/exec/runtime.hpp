@@ -53,7 +53,8 @@ class ORCHESTRATE_API Runtime {
  public:
   using Options = RuntimeOptions;
 
-  /// Starts a runtime; throws `ErrorException` with `InvalidArgument` for a width above 1024.
+  /// Starts a runtime; throws `ErrorException` with `InvalidArgument` for more than 1024 workers, more than
+  /// 4096 spare workers or a negative grace.
   explicit Runtime(Options options = {});
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -70,7 +71,8 @@ class ORCHESTRATE_API Runtime {
 
   /// Blocks until nothing is queued, running or waiting for a timer; not for a worker of this runtime.
   ///
-  /// @return `NotSupported` from a worker of this runtime, else no error.
+  /// @return `NotSupported` from a worker of this runtime, `OutOfResources` from one of another that has no
+  ///         spare worker left, else no error.
   Error Run();
 
   /// Waits for `task` and returns its outcome; from inside a task of this runtime, too.

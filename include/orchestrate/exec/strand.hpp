@@ -11,7 +11,9 @@ namespace orchestrate::inline v1 {
 ///
 /// It holds no thread: while it has work, one piece of work on the other executor runs it, for a bounded time
 /// in a row. Work that was accepted is run also after the strand was destroyed; the other executor outlives
-/// both.
+/// both. A wait inside a task of the strand for a later one of it runs that one at once; for a job whose
+/// tasks would run on the strand it gets `WouldDeadlock`. When the other executor shuts down, what was posted
+/// under the strand's root context ends like what was posted there.
 ///
 /// @par Thread safety  All members may be called from any thread.
 class ORCHESTRATE_API Strand final : public Executor {
@@ -27,6 +29,7 @@ class ORCHESTRATE_API Strand final : public Executor {
   [[nodiscard]] bool IsRunning() const noexcept override;
 
  private:
+  [[nodiscard]] Executor* Base() noexcept override;
   void AddPending() noexcept override;
   void RemovePending() noexcept override;
 

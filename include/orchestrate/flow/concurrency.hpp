@@ -29,6 +29,10 @@ class Concurrency {
                : std::cmp_less(count, kUnlimited) ? static_cast<std::int64_t>(count)
                                                   : kUnlimited) {}
 
+  /// Refuses a truth value, which is no number of tasks.
+  template <std::same_as<bool> B>
+  Concurrency(B) = delete;  // NOLINT(google-explicit-constructor)
+
   /// Means all tasks at once.
   [[nodiscard]] static constexpr Concurrency Unlimited() noexcept { return Concurrency(kUnlimited); }
 

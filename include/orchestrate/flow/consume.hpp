@@ -147,15 +147,18 @@ concept TaskSource = kIsTaskChannel<std::remove_cvref_t<S>> || kIsGenerator<std:
 ///                    and not started is `Cancelled`, what is in the channel stays there. The outcome is the
 ///                    context's error, after the running tasks have left.
 /// @par Complexity    O(1) a task without allocation; up to 200 bytes for each of `count`.
-template <detail::TaskSource Source>
+template <class Source>
 Job Consume(const Where& where, Concurrency count, Source&& source, ConsumeOptions options = {}) {
+  static_assert(detail::TaskSource<Source>,
+                "Consume: the source is a Channel<Task<T>>, a range of Task<T> or a function to "
+                "optional<Task<T>>");
   return detail::StartConsume(where, count, std::forward<Source>(source), std::move(options));
 }
 /// Consumes tasks on the default runtime.
-template <detail::TaskSource Source>
+template <class Source>
 Job Consume(Concurrency count, Source&& source, ConsumeOptions options = {},
             std::source_location location = std::source_location::current()) {
-  return detail::StartConsume(Where(location), count, std::forward<Source>(source), std::move(options));
+  return Consume(Where(location), count, std::forward<Source>(source), std::move(options));
 }
 
 }  // namespace orchestrate::inline v1

@@ -154,8 +154,11 @@ auto InvokeAllResults(Concurrency count, Tasks&& tasks, InvokeAllOptions options
 /// nothing was
 ///              started.
 template <class... Fs>
-  requires(sizeof...(Fs) > 0 && (detail::kIsWork<std::decay_t<Fs>> && ...))
+  requires(sizeof...(Fs) > 0 && (!std::is_convertible_v<Fs, Concurrency> && ...))
 auto InvokeAll(const Where& where, Fs&&... fns) {
+  static_assert((detail::kIsWork<std::decay_t<Fs>> && ...),
+                "InvokeAll: the work must be callable as fn() or fn(Context&); before tasks stands how many "
+                "may run at once");
   detail::TaskList tasks;
   tasks.entries.reserve(sizeof...(Fs));
   (tasks.Add(NewTask(std::forward<Fs>(fns), where.Location())), ...);

@@ -16,7 +16,7 @@ struct JobAccess;
 ///
 /// The counters may be read at any time, also after the end; what does not apply to a verb stays 0.
 /// `Cancel` ends the context of all its tasks; `Wait` returns when the last of them has left.
-class [[nodiscard]] Job : public Task<void> {
+class [[nodiscard("Job: keep the handle to learn how it ends, or cast to void")]] Job : public Task<void> {
  public:
   /// Makes an empty handle.
   Job() noexcept = default;
@@ -30,7 +30,7 @@ class [[nodiscard]] Job : public Task<void> {
   /// Returns how many tasks were admitted and have not ended.
   [[nodiscard]] std::size_t Running() const noexcept { return GetProgress().running; }
 
-  /// Returns how many tasks there are; of a `Consume` from a channel how many it has taken so far.
+  /// Returns how many tasks there are; 0 while a `Consume` cannot know how many will come.
   [[nodiscard]] std::size_t Total() const noexcept { return GetProgress().total; }
 
   /// Returns done, failures, running and total together.

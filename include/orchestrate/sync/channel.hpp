@@ -100,19 +100,13 @@ class Channel {
     return core_->Send(&detail::ContextAccess::Node(context), &value);
   }
   /// Sends a copy of `value`, waiting while the channel is full.
-  [[nodiscard]] Error Send(const Context& context, const T& value) const
-    requires std::copy_constructible<T>
-  {
-    return Send(context, T(value));
+  [[nodiscard]] Error Send(const Context& context, const T& value) const {
+    return Send(context, Copy(value));
   }
   /// Sends `value` under the context of the task that this runs in, elsewhere under none.
   [[nodiscard]] Error Send(T&& value) const noexcept { return core_->Send(nullptr, &value); }
   /// Sends a copy of `value` under the context of the task that this runs in, elsewhere under none.
-  [[nodiscard]] Error Send(const T& value) const
-    requires std::copy_constructible<T>
-  {
-    return Send(T(value));
-  }
+  [[nodiscard]] Error Send(const T& value) const { return Send(Copy(value)); }
 
   /// Sends `value` if there is room.
   ///
@@ -120,11 +114,7 @@ class Channel {
   /// @return no error when it was sent, `QueueFull`, `Closed`, or `OutOfResources` when there is no memory.
   [[nodiscard]] Error TrySend(T&& value) const noexcept { return core_->TrySend(&value); }
   /// Sends a copy of `value` if there is room.
-  [[nodiscard]] Error TrySend(const T& value) const
-    requires std::copy_constructible<T>
-  {
-    return TrySend(T(value));
-  }
+  [[nodiscard]] Error TrySend(const T& value) const { return TrySend(Copy(value)); }
 
   /// Receives the oldest item, waiting while there is none.
   ///
@@ -192,6 +182,11 @@ class Channel {
   friend class ChannelItems<T>;
   explicit Channel(detail::ChannelCore& core) noexcept : core_(&core) {}  // takes over a reference
 
+  static T Copy(const T& value) {
+    static_assert(std::is_copy_constructible_v<T>,
+                  "Channel: the item cannot be copied; send std::move(item)");
+    return value;
+  }
   template <class R>
   static R Extract(detail::ItemPlace<T>& place) noexcept {
     R taken(std::in_place, std::move(place.item));

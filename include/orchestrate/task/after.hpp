@@ -19,7 +19,7 @@ struct AfterBody {
   void operator()(TaskBlock<T, AfterBody, AfterNode>& block, BodyResult& result) noexcept {
     TaskCore& before = *block.extra.predecessor;
     RunInto<T>(block, result, [&]() -> decltype(auto) {
-      return Policy::template Call<U, T>(fn, block, TaskAccess::Share(static_cast<ValueCore<U>&>(before)));
+      return Policy::template Call<U, T>(fn, block, static_cast<ValueCore<U>&>(before));
     });
     if (result.end == BodyEnd::Pending) return;  // the rest of the work may still use the value
     block.extra.predecessor = nullptr;
@@ -42,13 +42,14 @@ decltype(auto) CallWith(F& fn, TaskCore& core, Args&&... args) {
 struct PassValue {
   static constexpr AfterMode kMode = AfterMode::OnValue;
   template <class U, class T, class F>
-  static decltype(auto) Call(F& fn, TaskCore& core, const Task<U>& before) {
+  static decltype(auto) Call(F& fn, TaskCore& core, ValueCore<U>& before) {
     if constexpr (std::is_void_v<U>) {
       return CallWith(fn, core);
     } else if constexpr (std::is_copy_constructible_v<U>) {
-      return CallWith(fn, core, before.Get());
+      if ((before.state.load(sync::memory_order_acquire) & ContextNode::kTaken) != 0) TakenError().Rethrow();
+      return CallWith(fn, core, std::as_const(before.value));
     } else {
-      return CallWith(fn, core, before.Take());
+      return CallWith(fn, core, TaskAccess::Share(before).Take());
     }
   }
 };
@@ -56,24 +57,24 @@ struct PassValue {
 struct PassResult {
   static constexpr AfterMode kMode = AfterMode::Always;
   template <class U, class T, class F>
-  static decltype(auto) Call(F& fn, TaskCore& core, const Task<U>& before) {
-    return CallWith(fn, core, before.Outcome());
+  static decltype(auto) Call(F& fn, TaskCore& core, ValueCore<U>& before) {
+    return CallWith(fn, core, TaskAccess::Share(before).Outcome());
   }
 };
 
 struct PassError {
   static constexpr AfterMode kMode = AfterMode::Always;
   template <class U, class T, class F>
-  static auto Call(F& fn, TaskCore& core, const Task<U>& before) {
-    const Error error = ReadError(TaskAccess::Core(before));
+  static auto Call(F& fn, TaskCore& core, ValueCore<U>& before) {
+    const Error error = ReadError(before);
     using R = std::remove_cv_t<decltype(CallWith(fn, core, error))>;
     if constexpr (kIsTask<R>) {
-      return error ? CallWith(fn, core, error) : before;
+      return error ? CallWith(fn, core, error) : TaskAccess::Share(before);
     } else if constexpr (std::is_void_v<R>) {
       if (error) CallWith(fn, core, error);
       return Result<T>();
     } else {
-      if (!error) return before.Outcome();
+      if (!error) return TaskAccess::Share(before).Outcome();
       return Result<T>(CallWith(fn, core, error));
     }
   }
@@ -82,7 +83,8 @@ struct PassError {
 struct PassThrough {
   static constexpr AfterMode kMode = AfterMode::Always;
   template <class U, class T, class F>
-  static Task<T> Call(F& fn, TaskCore& core, const Task<U>& before) {
+  static Task<T> Call(F& fn, TaskCore& core, ValueCore<U>& ended) {
+    const auto before = TaskAccess::Share(ended);
     using R = std::remove_cv_t<decltype(CallWith(fn, core))>;
     if constexpr (kIsTask<R>) {
       return ContinueWith(CallWith(fn, core), [before](const Result<typename R::ValueType>& own) {
@@ -116,6 +118,14 @@ Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F
   Attach(core.extra, TaskAccess::Core(before), Policy::kMode);
   return task;
 }
+
+// What may stand in for a value of T.
+template <class R, class T>
+inline constexpr bool kReplaces = std::is_constructible_v<Result<T>, R>;
+template <class T>
+inline constexpr bool kReplaces<void, T> = std::is_void_v<T>;
+template <class U, class T>
+inline constexpr bool kReplaces<Task<U>, T> = std::is_same_v<U, T>;
 
 template <class U>
 struct ValueArgument {
@@ -182,6 +192,8 @@ template <class U, class F>
 Task<U> Catch(const Where& where, const Task<U>& before, F&& fn) {
   static_assert(detail::kIsWork<std::decay_t<F>, const Error&>,
                 "Catch: the work must be callable as fn(const Error&) or fn(Context&, const Error&)");
+  static_assert(detail::kReplaces<std::remove_cv_t<detail::RawOf<std::decay_t<F>, const Error&>>, U>,
+                "Catch: the work must return what the task yields, or an Error, a Result or a Task of it");
   return detail::MakeAfter<U, detail::PassError>("Catch", where, before, std::forward<F>(fn));
 }
 /// Replaces the error of `before` in the context of `before`.

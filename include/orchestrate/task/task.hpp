@@ -98,7 +98,11 @@ class ORCHESTRATE_API TaskHandle {
 
   [[nodiscard]] TimePoint ClockNow() const noexcept;
   // Waits; an error when there is no value to read.
-  [[nodiscard]] Error Settle() const noexcept;
+  [[nodiscard]] Error Settle() const noexcept {
+    if (core_ != nullptr && core_->PhaseNow() == kCompleted) return {};
+    return SettleSlowly();
+  }
+  [[nodiscard]] Error SettleSlowly() const noexcept;
 
   TaskCore* core_ = nullptr;
 };
@@ -133,7 +137,8 @@ struct TaskAccess {
 ///
 /// @par Thread safety  All const members may be called from any thread, on one handle, too.
 template <class T>
-class [[nodiscard]] Task : public detail::TaskHandle {
+class [[nodiscard("Task: keep the handle to learn how it ends, or cast to void")]] Task
+    : public detail::TaskHandle {
   static_assert(!std::is_same_v<T, Error>, "Task<Error>: work that returns Error is a Task<void>");
   static_assert(!std::is_reference_v<T>,
                 "a task cannot yield a reference: return a value, a pointer or std::reference_wrapper");
@@ -347,12 +352,16 @@ auto Invoke(F&& fn, std::source_location location = std::source_location::curren
 }
 
 /// Makes several tasks that nobody has started, in the order of the functions.
-template <class... Fs>
-  requires(sizeof...(Fs) > 0)
-auto NewTasks(Fs&&... fns) {
-  using T = std::common_type_t<detail::YieldOf<std::decay_t<Fs>>...>;
+template <class F, class... Fs>
+auto NewTasks(F&& fn, Fs&&... fns) {
+  static_assert((detail::kIsWork<std::decay_t<F>> && ... && detail::kIsWork<std::decay_t<Fs>>),
+                "NewTasks: the work must be callable as fn() or fn(Context&)");
+  using T = detail::YieldOf<std::decay_t<F>>;
+  static_assert((std::is_same_v<T, detail::YieldOf<std::decay_t<Fs>>> && ...),
+                "NewTasks: all work must yield the same type");
   std::vector<Task<T>> tasks;
-  tasks.reserve(sizeof...(Fs));
+  tasks.reserve(1 + sizeof...(Fs));
+  tasks.push_back(NewTask(std::forward<F>(fn)));
   (tasks.push_back(NewTask(std::forward<Fs>(fns))), ...);
   return tasks;
 }

@@ -14,6 +14,7 @@ struct ExecutorAccess {
   static RuntimeCore* RuntimeOf(const Executor& e) noexcept { return e.runtime_; }
   static void SetRuntime(Executor& e, RuntimeCore& core) noexcept { e.runtime_ = &core; }
   static std::atomic<Attachment*>& AttachmentOf(Executor& e) noexcept { return e.attachment_; }
+  static Executor* BaseOf(Executor& e) noexcept { return e.Base(); }
   static void AddPending(Executor& e) noexcept { e.AddPending(); }
   static void RemovePending(Executor& e) noexcept { e.RemovePending(); }
 };
@@ -24,6 +25,9 @@ ORCHESTRATE_API void PostNode(Executor& executor, WorkNode& node) noexcept;
 
 // Queues a node as the calling worker's next one; elsewhere as PostNode does.
 ORCHESTRATE_API void PostNext(Executor& executor, WorkNode& node) noexcept;
+
+// Queues a node that follows `ending`, which does nothing any more on this thread but return.
+ORCHESTRATE_API void PostFollower(Executor& executor, WorkNode& node, const WorkNode& ending) noexcept;
 
 // Queues a node behind everything that the calling worker has queued.
 ORCHESTRATE_API void PostLast(Executor& executor, WorkNode& node) noexcept;

@@ -33,6 +33,8 @@ struct ContextNode {
   static constexpr std::uint32_t kDeadline = 8;   // it or an ancestor has one
   static constexpr std::uint32_t kObserved = 16;  // its runtime has an observer
   static constexpr std::uint32_t kSpawned = 32;   // the observer was told of the task
+  static constexpr std::uint32_t kAdmitted =
+      64;  // of a job, which is the nearest task upwards and waits for it
 
   ContextNode(ContextNode* parent_node, ScopeNode* nearest_scope, std::uint32_t node_flags,
               std::uint32_t first_refs) noexcept

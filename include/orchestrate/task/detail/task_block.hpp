@@ -57,8 +57,9 @@ struct TaskBlock final : ValueCore<T> {
 
   static TaskBlock& Self(TaskCore& core) noexcept { return static_cast<TaskBlock&>(core); }
 
-  static constexpr TaskOps kOps{
-      {RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr, std::is_trivially_destructible_v<Body>};
+  static constexpr bool kLight =
+      std::is_trivially_destructible_v<Body> && (std::is_void_v<T> || std::is_trivially_destructible_v<T>);
+  static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr, kLight};
 
   [[no_unique_address]] Extra extra;
   union {

@@ -49,7 +49,7 @@ struct TaskOps : WorkOps {
   void (*release)(TaskCore&) noexcept;  // ends the block's life and returns its memory
   // Of a running job: does some of its work on the thread that waits for it.
   void (*help)(TaskCore&) noexcept = nullptr;
-  bool light = false;  // destroying the callable does nothing
+  bool light = false;  // destroying callable and value does nothing
 };
 
 using Waiter = WaiterOf<TaskCore>;
@@ -98,20 +98,13 @@ ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
 ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
 // Hands an adopted, unshared core whose second reference is the queue's to its executor.
 ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
-// `from` → Adopting → `to`, with `parent` unless it has one; false when somebody was faster.
-ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to,
-                              ContextNode& parent) noexcept;
+// `from` → Adopting → `to`, with `parent` unless it has one, and more flags; false when somebody was faster.
+ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
+                              std::uint32_t more_flags = 0) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 // Runs a task on this thread if it is still in `from`; false when somebody was faster.
 ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from) noexcept;
-// The same for one of several tasks in a row. `watch` holds the time at which the one before left its body,
-// and whether nothing but bookkeeping was done since: then it is the start of this one, too.
-struct Stopwatch {
-  std::uint64_t ticks = 0;
-  bool is_now = false;
-};
-ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Stopwatch& watch) noexcept;
 // Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
 // Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet

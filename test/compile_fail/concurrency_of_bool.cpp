@@ -1,0 +1,4 @@
+// EXPECT: deleted
+#include <orchestrate/flow/concurrency.hpp>
+
+orchestrate::Concurrency refused = true;

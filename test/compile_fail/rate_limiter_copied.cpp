@@ -1,0 +1,4 @@
+// EXPECT: deleted
+#include <orchestrate/flow/rate_limiter.hpp>
+
+orchestrate::RateLimiter Refused(orchestrate::RateLimiter& limiter) { return limiter; }

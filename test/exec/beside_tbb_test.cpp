@@ -1,0 +1,117 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/with_runtime.hpp>
+
+// The program's own use of oneTBB within tasks and beside them.
+namespace orchestrate::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kItems = 1000;
+constexpr int kSum = kItems * (kItems - 1) / 2;
+
+template <class Body>
+void ForAll(Body body) {
+  tbb::parallel_for(tbb::blocked_range<int>(0, kItems, 10), [&body](const tbb::blocked_range<int>& range) {
+    for (int i = range.begin(); i != range.end(); ++i) body(i);
+  });
+}
+
+class BesideTbb : public WithRuntime {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "hand-overs inside Debian's oneTBB are invisible to ThreadSanitizer";
+#endif
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Over, BesideTbb, Widths(), WidthName);
+
+TEST_P(BesideTbb, AParallelForWithinTasksIsComplete) {
+  const Watchdog watchdog;
+  std::vector<Task<int>> tasks;
+  for (int i = 0; i < 20; ++i) {
+    tasks.push_back(Invoke(ctx_, [] {
+      std::atomic<int> sum{0};
+      ForAll([&sum](int item) { sum += item; });
+      return sum.load();
+    }));
+  }
+  for (const auto& task : tasks) EXPECT_EQ(task.Get(), kSum);
+}
+
+TEST_P(BesideTbb, AParallelForOfTheProgramGoesOnBesideTasks) {
+  const Watchdog watchdog;
+  std::atomic<bool> stop{false};
+  std::atomic<int> ran{0};
+  struct Endless {
+    std::atomic<bool>& stop;
+    std::atomic<int>& ran;
+    void operator()(Context& context) const {
+      ++ran;
+      if (!stop) (void)Invoke(context.Shield(), *this);
+    }
+  };
+  for (std::size_t i = 0; i < GetParam(); ++i) (void)Invoke(ctx_, Endless{stop, ran});
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> sum{0};
+    ForAll([&sum](int item) { sum += item; });
+    EXPECT_EQ(sum, kSum);
+  }
+  stop = true;
+  EXPECT_FALSE(runtime_.Run());
+  EXPECT_GT(ran, 0);
+}
+
+TEST_P(BesideTbb, AParallelForMayStartTasksAndWaitForThem) {
+  const Watchdog watchdog;
+  const auto sum_by_tasks = [this] {
+    std::atomic<int> sum{0};
+    ForAll([&](int item) { sum += Invoke(ctx_, [item] { return item; }).Get(); });
+    return sum.load();
+  };
+  EXPECT_EQ(sum_by_tasks(), kSum) << "on a thread of the program";
+  // Inside a task it needs a second worker: a wait of oneTBB does not give the first one away.
+  if (GetParam() > 1) {
+    EXPECT_EQ(Invoke(ctx_, sum_by_tasks).Get(), kSum) << "inside a task";
+  }
+}
+
+TEST_P(BesideTbb, AnExceptionCrossesAParallelForWithinATask) {
+  auto task = Invoke(ctx_, [] {
+    ForAll([](int item) {
+      if (item == 500) throw std::runtime_error("boom");
+    });
+  });
+  EXPECT_THROW(task.Get(), std::runtime_error);
+}
+
+TEST_P(BesideTbb, ALimitOfTheProgramIsReportedAndTasksStillRun) {
+  const Watchdog watchdog;
+  const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
+  ReportLog reports;
+  RuntimeOptions options(GetParam());
+  options.on_report = reports.Sink();
+  Runtime runtime(std::move(options));
+  const auto entries = reports.Take();
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_THAT(entries[0].what, HasSubstr("a tbb::global_control of the program allows 1 threads"));
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 100; ++i) (void)Invoke(runtime.Background(), [&ran] { ++ran; });
+  EXPECT_FALSE(runtime.Run());
+  EXPECT_EQ(ran, 100);
+}
+
+}  // namespace
+}  // namespace orchestrate::test

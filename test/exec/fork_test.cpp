@@ -1,0 +1,191 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/with_runtime.hpp>
+
+// D32: what a child of fork() can do, and that the parent does not notice.
+namespace orchestrate::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ExitedWithCode;
+
+constexpr int kFine = 7;  // no exit code that anything else gives
+constexpr int kWrong = 8;
+
+// Gives the exit code of a forked child that runs `body`, or minus the signal that killed it.
+template <class Body>
+int InChild(Body body) {
+  (void)std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(static_cast<unsigned>(kPatience.count()));  // a child that hangs is killed
+    try {
+      _exit(body());
+    } catch (...) {
+      _exit(kWrong * 10);
+    }
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+// 0 when all hold, else which is the first that does not, from 1.
+int FirstWrong(std::initializer_list<bool> checks) {
+  int at = 0;
+  for (const bool holds : checks) {
+    ++at;
+    if (!holds) return at;
+  }
+  return 0;
+}
+
+bool IsRefused(const Error& error) {
+  return error.Is(Errc::NotSupported) && error.Message().find("fork") != std::string::npos;
+}
+
+// Makes each EXPECT_EXIT start this program anew, without the threads and runtimes of earlier tests.
+class ForkInItsOwnProcess : public testing::Test {
+ protected:
+  ForkInItsOwnProcess() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+class ForkOnWorkers : public WithRuntime {};
+INSTANTIATE_TEST_SUITE_P(Over, ForkOnWorkers, Widths(), WidthName);
+
+// D32
+TEST_P(ForkOnWorkers, InTheChildNewWorkIsNotSupported) {
+  auto created = NewTask([] { return 1; });
+  const int wrong = InChild([&] {
+    const auto background = Context::Background().WithTimeout(1h);
+    std::vector<Task<int>> many = NewTasks([] { return 1; }, [] { return 2; });
+    return FirstWrong({IsRefused(Invoke(ctx_, [] {}).Wait()), IsRefused(Invoke([] {}).Wait()),
+                       IsRefused(Invoke(background, [] {}).Wait()), !background.IsDone(),
+                       IsRefused(created.Run(ctx_).Wait()), IsRefused(Sleep(ctx_, 1ms).Wait()),
+                       IsRefused(Repeat(ctx_, 1ms, [] {}).Wait()),
+                       IsRefused(InvokeAll(ctx_, 1, many).Wait())});
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(created.Run(ctx_).Get(), 1) << "the parent does not notice";
+}
+
+// D32
+TEST_P(ForkOnWorkers, InTheChildWaitsForTheParentsTasksReturn) {
+  Gate leave;
+  Gate started;
+  auto done = Invoke(ctx_, [] { return 5; });
+  EXPECT_EQ(done.Get(), 5);
+  auto running = Invoke(ctx_, [&] {
+    started.Open();
+    leave.Wait();
+    return 1;
+  });
+  started.Wait();
+  auto later = running.Then([](int value) { return value; });
+  const Promise<int> promise;
+  const Channel<int> channel(1);
+  const int wrong = InChild([&] {
+    return FirstWrong({done.Get() == 5, IsRefused(running.Wait()), IsRefused(later.Wait()),
+                       !running.WaitFor(1h), IsRefused(promise.Task().Wait()),
+                       IsRefused(channel.Recv().Failure()), !channel.TryRecv().has_value()});
+  });
+  leave.Open();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(later.Get(), 1);
+}
+
+// D32
+TEST_P(ForkOnWorkers, InTheChildRuntimesAreNotSupportedButCanBeDestroyed) {
+  auto runtime = std::make_unique<Runtime>(GetParam());
+  auto task = Invoke(runtime->Background(), [] { return 1; });
+  const int wrong = InChild([&] {
+    Error made;
+    try {
+      const Runtime another(1);
+    } catch (const ErrorException& exception) {
+      made = exception.Failure();
+    }
+    const Error ran = runtime->Run();
+    const auto stopped = runtime->Shutdown(ShutdownMode::Cancel, 1s);
+    task = {};
+    runtime.reset();
+    return FirstWrong({IsRefused(made), IsRefused(ran), IsRefused(stopped.Failure())});
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(task.Get(), 1);
+  EXPECT_FALSE(runtime->Run());
+}
+
+// D32
+TEST_P(ForkOnWorkers, AGrandchildIsRefusedToo) {
+  EXPECT_EQ(
+      InChild([this] { return InChild([this] { return IsRefused(Invoke(ctx_, [] {}).Wait()) ? 0 : 1; }); }),
+      0);
+}
+
+// D32
+TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.emplace_back([this, &stop] {
+      while (!stop) (void)Invoke(ctx_, [] { return NewTask([] {}); });
+    });
+  }
+  for (int round = 0; round < 10; ++round) {
+    EXPECT_EQ(InChild([this] {
+                std::vector<Task<void>> tasks;
+                for (int i = 0; i < 500; ++i) tasks.push_back(NewTask([] {}));
+                tasks.clear();
+                return IsRefused(Invoke(ctx_, [] {}).Wait()) ? 0 : 1;
+              }),
+              0);
+  }
+  stop = true;
+  for (auto& thread : busy) thread.join();
+  EXPECT_FALSE(runtime_.Run());
+}
+
+// D32
+TEST_F(ForkInItsOwnProcess, ExitInAForkedChildIsQuiet) {
+  const auto run = [] {
+    (void)Invoke([] { pause(); });
+    (void)Sleep(1h);
+    const int code = InChild([]() -> int { std::exit(kFine); });
+    std::quick_exit(code);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D32
+TEST_F(ForkInItsOwnProcess, WithoutARuntimeAtTheForkBothSidesWork) {
+  const auto run = [] {
+    const auto works = [] {
+      Runtime runtime(2);
+      return Invoke(runtime.Background(), [] { return 1; }).Get() == 1 && !runtime.Run() ? 0 : 1;
+    };
+    const int before_any = InChild(works);
+    int wrong = works();
+    const int after_one = InChild(works);
+    wrong += works();
+    std::exit(before_any == 0 && after_one == 0 && wrong == 0 ? kFine : kWrong);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "");
+}
+
+}  // namespace
+}  // namespace orchestrate::test

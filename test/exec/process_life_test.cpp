@@ -1,0 +1,257 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/with_runtime.hpp>
+
+// Before and after main, exit, and the ends of threads. What ends a process runs in one of its own.
+namespace orchestrate::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ExitedWithCode;
+
+constexpr int kFine = 7;  // no exit code that anything else gives
+constexpr int kWrong = 8;
+
+// Makes each EXPECT_EXIT start this program anew, without the threads and runtimes of earlier tests.
+class ProcessLife : public testing::Test {
+ protected:
+  ProcessLife() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+using RealProcessLife = ProcessLife;
+
+// Calls `check` when the statics are destroyed and gives its answer as the exit code.
+class AtDestruction {
+ public:
+  explicit AtDestruction(bool (*check)()) : check_(check) {}
+  AtDestruction(const AtDestruction&) = delete;
+  AtDestruction& operator=(const AtDestruction&) = delete;
+  ~AtDestruction() {
+    const bool fine = check_();
+    (void)std::fflush(nullptr);
+    _exit(fine ? kFine : kWrong);
+  }
+
+ private:
+  bool (*check_)();
+};
+
+// ---- exit ----
+
+// D31
+TEST_F(ProcessLife, ExitWithNothingRunningIsSilent) {
+  const auto run = [] {
+    Invoke([] {}).Get();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, ExitEndsBodiesThatListenAndWhatIsQueued) {
+  const auto run = [] {
+    for (int i = 0; i < 50; ++i) {
+      (void)Invoke([](Context& own) {
+        Gate ended;
+        const auto call = own.OnDone([&ended] { ended.Open(); });
+        ended.Wait();
+      });
+    }
+    (void)Sleep(1h);
+    (void)Repeat(1h, [] {});
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(RealProcessLife, ExitDoesNotWaitForEverForABodyThatDoesNotListen) {
+  const auto run = [] {
+    static Gate started;
+    static Gate never;
+    static const Watchdog watchdog;
+    (void)Invoke([] {
+      started.Open();
+      pause();
+    });
+    started.Wait();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "1 bodies of the default runtime still run at exit");
+}
+
+// D31
+TEST_F(ProcessLife, QuickExitDoesNotWait) {
+  const auto run = [] {
+    (void)Invoke([] { pause(); });
+    std::quick_exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "");
+}
+
+// D31
+TEST_F(ProcessLife, ARuntimeInAStaticEndsWithTheProcess) {
+  const auto run = [] {
+    static Runtime runtime(2);
+    static auto nap = Sleep(runtime.Background(), 1h);
+    for (int i = 0; i < 50; ++i) (void)Invoke(runtime.Background(), [] {});
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// ---- after main ----
+
+// D31
+TEST_F(ProcessLife, AfterExitNewWorkFailsWithShutDown) {
+  const auto run = [] {
+    static const AtDestruction check([] {
+      const auto created = NewTask([] { return 1; });
+      return Invoke([] { return 1; }).Wait().Is(Errc::ShutDown) && created.Run().Wait().Is(Errc::ShutDown) &&
+             Sleep(1ms).Wait().Is(Errc::ShutDown) && Repeat(1ms, [] {}).Wait().Is(Errc::ShutDown) &&
+             Runtime::Default().Shutdown(ShutdownMode::Cancel, 0s).Value() == 0;
+    });
+    Invoke([] {}).Get();  // the default runtime begins after the static above, so it ends before
+    std::exit(kWrong);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, TheDefaultRuntimeMayBeUsedFirstAfterMain) {
+  const auto run = [] {
+    static const AtDestruction check([] { return Invoke([] { return 1; }).Get() == 1; });
+    std::exit(kWrong);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, StaticsMayHoldTasksContextsAndPromises) {
+  const auto run = [] {
+    static Promise<int> promise;
+    static auto waits = promise.Task().Then([](int value) { return value; });
+    static auto done = Invoke([] { return std::string("kept"); });
+    static auto created = NewTask([] { return 1; });
+    static auto nap = Sleep(1h);
+    static auto context = Context::Background().WithTimeout(1h);
+    static auto call = context.OnDone([] {});
+    static auto token = context.StopToken();
+    static const Channel<int> channel(4);
+    static auto receives = Invoke([mine = channel](Context& own) { return mine.Recv(own); });
+    done.Get();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, AnEarlierStaticSeesWhatRanBeforeExit) {
+  const auto run = [] {
+    static Task<int> done;
+    static Task<int> cut_off;
+    static const AtDestruction check(
+        [] { return done.Get() == 1 && cut_off.IsDone() && cut_off.Wait().Is(Errc::Cancelled); });
+    done = Invoke([] { return 1; });
+    (void)done.Wait();
+    cut_off = Invoke([](Context& own) { return Sleep(own, 1h).Then([] { return 2; }); });
+    std::exit(kWrong);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, AThreadLocalOfAWorkerMayHoldTasks) {
+  const auto run = [] {
+    for (int i = 0; i < 50; ++i) {
+      (void)Invoke([] {
+        static thread_local std::vector<Task<int>> held;
+        held.assign(1, NewTask([] { return 1; }));
+        held.push_back(Invoke([] { return 2; }));
+      });
+    }
+    (void)Runtime::Default().Run();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+}
+
+// ---- threads that end ----
+
+class ThreadLife : public WithRuntime {};
+INSTANTIATE_TEST_SUITE_P(Over, ThreadLife, Widths(), WidthName);
+
+TEST_P(ThreadLife, TasksGoOnWhenTheThreadThatMadeThemHasEnded) {
+  std::vector<Task<int>> tasks;
+  Gate leave;
+  for (int round = 0; round < 20; ++round) {
+    std::thread([&, round] {
+      tasks.push_back(Invoke(ctx_, [&leave, round] {
+        leave.Wait();
+        return round;
+      }));
+      tasks.push_back(tasks.back().Then([](int value) { return value; }));
+    }).join();
+  }
+  leave.Open();
+  for (std::size_t i = 0; i < tasks.size(); ++i) EXPECT_EQ(tasks[i].Get(), static_cast<int>(i / 2));
+}
+
+TEST_P(ThreadLife, BlocksOfAThreadThatHasEndedAreFreedByOthers) {
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Task<int>> tasks;
+    std::thread([&tasks] {
+      for (int i = 0; i < 100; ++i) tasks.push_back(NewTask([i] { return i; }));
+    }).join();
+    std::thread([&tasks] { tasks.resize(50); }).join();
+    for (const auto& task : tasks) task.Run(ctx_);
+    for (std::size_t i = 0; i < tasks.size(); ++i) ASSERT_EQ(tasks[i].Get(), static_cast<int>(i));
+  }
+}
+
+TEST_P(ThreadLife, AThreadLocalMayHoldTheLastHandle) {
+  struct Holder {
+    Task<int> running;
+    Task<int> created;
+    std::optional<Context> context;
+  };
+  Gate leave;
+  Task<bool> follower;
+  std::thread([&] {
+    static thread_local Holder holder;
+    holder.context = ctx_.WithCancel();
+    holder.running = Invoke(*holder.context, [&leave] {
+      leave.Wait();
+      return 1;
+    });
+    holder.created = NewTask([] { return 1; });
+    follower = ContinueWith(ctx_, holder.created,
+                            [](const Result<int>& result) { return result.Failure().Is(Errc::Cancelled); });
+  }).join();
+  leave.Open();  // a single worker is busy until then
+  EXPECT_TRUE(follower.Get()) << "a task that nobody will run is cancelled";
+  EXPECT_FALSE(runtime_.Run());
+}
+
+TEST_P(ThreadLife, AThreadMayEndWhileOthersWaitForItsPromise) {
+  Task<int> task;
+  std::thread([&task] {
+    Promise<int> promise;
+    task = promise.Task();
+  }).join();
+  EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
+}
+
+}  // namespace
+}  // namespace orchestrate::test
