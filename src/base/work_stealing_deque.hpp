@@ -94,23 +94,13 @@ class WorkStealingDeque {
   ///
   /// @par Blocks  Never; tries again only after another thread has taken an item.
   T Steal() noexcept {
-    // seq_cst: see the class comment; also acquire, so that bottom_ is not read from before this top_.
-    std::uint64_t top = top_.load(sync::memory_order_seq_cst);
-    for (;;) {
-      // seq_cst pairs with the store in Pop(), as an acquire with the release in Push().
-      const std::uint64_t bottom = bottom_.load(sync::memory_order_seq_cst);
-      if (Distance(top, bottom) <= 0) return T{};
-      // Acquire pairs with the release in Grow(). The array may be an old one: it is still right for every
-      // number that it ever held below `bottom`.
-      Array* const array = array_.load(sync::memory_order_acquire);
-      const T item = array->Slots()[top & array->mask].load(sync::memory_order_relaxed);
-      // Release pairs with the acquire in Place(): the slot was read before the owner may reuse it. seq_cst
-      // pairs with the load and the compare-exchange of top_ in Pop(). On failure `top` is fresh.
-      if (top_.compare_exchange_strong(top, top + 1, sync::memory_order_seq_cst,
-                                       sync::memory_order_seq_cst)) {
-        return item;
-      }
-    }
+    return StealWhen([](T) { return true; });
+  }
+
+  /// Takes the oldest item when it is `expected`, otherwise changes nothing; may miss it while others steal.
+  /// Any thread.
+  [[nodiscard]] bool StealIf(T expected) noexcept {
+    return StealWhen([expected](T item) { return item == expected; }) != T{};
   }
 
   /// Tells whether there is nothing to take. Any thread; a snapshot, but see `PushSeqCst`.
@@ -128,6 +118,28 @@ class WorkStealingDeque {
   }
 
  private:
+  template <class Predicate>
+  T StealWhen(Predicate wanted) noexcept {
+    // seq_cst: see the class comment; also acquire, so that bottom_ is not read from before this top_.
+    std::uint64_t top = top_.load(sync::memory_order_seq_cst);
+    for (;;) {
+      // seq_cst pairs with the store in Pop(), as an acquire with the release in Push().
+      const std::uint64_t bottom = bottom_.load(sync::memory_order_seq_cst);
+      if (Distance(top, bottom) <= 0) return T{};
+      // Acquire pairs with the release in Grow(). The array may be an old one: it is still right for every
+      // number that it ever held below `bottom`.
+      Array* const array = array_.load(sync::memory_order_acquire);
+      const T item = array->Slots()[top & array->mask].load(sync::memory_order_relaxed);
+      if (!wanted(item)) return T{};
+      // Release pairs with the acquire in Place(): the slot was read before the owner may reuse it. seq_cst
+      // pairs with the load and the compare-exchange of top_ in Pop(). On failure `top` is fresh.
+      if (top_.compare_exchange_strong(top, top + 1, sync::memory_order_seq_cst,
+                                       sync::memory_order_seq_cst)) {
+        return item;
+      }
+    }
+  }
+
   // The slots follow the header in one allocation. An array that was outgrown stays until the destructor,
   // because a thief may still read it; all of them together are smaller than the newest.
   struct Array {

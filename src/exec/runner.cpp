@@ -11,11 +11,12 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-constexpr auto kSlice = std::chrono::milliseconds(1);    // then oneTBB may lend the thread to somebody else
-constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle runner looks before it leaves
-constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
-constexpr int kPauses = 32;                              // between two looks, about 400 ns
-constexpr std::uint32_t kFairTurn = 61;                  // every so often work from outside goes first
+constexpr auto kSlice = std::chrono::milliseconds(1);      // then oneTBB may lend the thread to somebody else
+constexpr auto kLinger = std::chrono::microseconds(50);    // how long an idle runner looks before it leaves
+constexpr auto kPolite = std::chrono::microseconds(5);     // after which it offers its core to others
+constexpr int kPauses = 32;                                // between two looks, about 400 ns
+constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
+constexpr std::uint32_t kFairTurn = 61;                    // as every so often
 constexpr std::uint32_t kOldestTurn = 30;  // and as often its own oldest: the newest may start more for ever
 
 // The same span in ticks, about: nothing here needs it exactly.
@@ -178,10 +179,15 @@ bool RuntimeCore::LookForWork() noexcept {
 }
 
 WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
-  if (++slot.turn == kFairTurn) {
-    slot.turn = 0;
-    QueueNext(slot);
-    if (WorkNode* node = injected_.TryPop()) return node;
+  static const std::uint64_t fair_time = SliceTicks(kFairTime);
+  // No counter is read for this: when the last body left is near enough.
+  if (++slot.turn == kFairTurn || t_thread.left_ticks - slot.looked_outside > fair_time) {
+    if (slot.turn == kFairTurn) slot.turn = 0;
+    slot.looked_outside = t_thread.left_ticks;
+    if (!injected_.Empty()) {
+      QueueNext(slot);
+      if (WorkNode* node = injected_.TryPop()) return node;
+    }
   } else if (slot.turn == kOldestTurn) {
     QueueNext(slot);
     if (WorkNode* node = slot.deque.Steal()) return node;

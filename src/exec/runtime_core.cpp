@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::size_t kMostWorkers = 1024;
 constexpr std::size_t kMostSpareWorkers = 4096;
+constexpr std::uint32_t kSweeps = 4;       // looks for an entry that was left behind in a deque
+constexpr std::uint32_t kLeftBehind = 32;  // entries that a thread from outside leaves behind before it looks
+
+bool IsStale(const WorkNode& node) noexcept {
+  return node.ops->is_stale != nullptr && node.ops->is_stale(node);
+}
 
 [[noreturn]] void Refuse(const std::string& sentence) {
   Error(Errc::InvalidArgument, "Runtime: " + sentence).Rethrow();
@@ -123,8 +129,48 @@ void RuntimeCore::Inject(WorkNode& node) noexcept {
 }
 
 bool RuntimeCore::Unqueue(WorkNode& node) noexcept {
-  if (t_thread.runtime == this && t_thread.slot != nullptr && t_thread.slot->deque.PopIf(&node)) return true;
-  return injected_.TryPopIf(node);
+  Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
+  if (slot != nullptr && slot->deque.PopIf(&node)) {
+    if (slot->sweeps != 0) DropStale(*slot);
+    return true;
+  }
+  if (slot != nullptr && slot->deque.StealIf(&node)) return true;
+  if (injected_.TryPopIf(node)) return true;
+  if (slot != nullptr) {
+    slot->sweeps += kSweeps;
+  } else if (++t_thread.left_behind == kLeftBehind) {
+    t_thread.left_behind = 0;
+    DropStaleInjected();
+  }
+  return false;
+}
+
+// The entry of a task that was run in a wait, and lay neither first nor last then, stays. A body that goes on
+// for long would pile them up, so it looks for them at the ends now and then.
+void RuntimeCore::DropStale(Slot& slot) noexcept {
+  for (--slot.sweeps;;) {
+    WorkNode* node = slot.deque.Pop();
+    if (node == nullptr) return;
+    if (!IsStale(*node)) {
+      if (!slot.deque.PushSeqCst(node)) injected_.Push(*node);
+      return WakeRunner();  // nobody could see it meanwhile
+    }
+    node->ops->run(*node);
+    slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+}
+
+void RuntimeCore::DropStaleInjected() noexcept {
+  for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
+    WorkNode* node = injected_.TryPop();
+    if (node == nullptr) return;
+    if (!IsStale(*node)) {
+      injected_.Push(*node);
+      return WakeRunner();
+    }
+    node->ops->run(*node);
+    outside_ran_.fetch_add(1, std::memory_order_release);
+  }
 }
 
 void RuntimeCore::NoteRan() noexcept {

@@ -29,6 +29,8 @@ struct alignas(64) Slot {
   WorkNode* next = nullptr;    // to be run as soon as the running node has returned; nobody can steal it
   bool keeps_permit = false;   // re-enqueued in the middle of its work
   std::uint32_t turn = 0;
+  std::uint32_t sweeps = 0;          // looks for stale entries that are still to be made
+  std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
   std::atomic<std::uint64_t> posted{0};
   std::atomic<std::uint64_t> ran{0};
@@ -109,6 +111,8 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool LookForWork() noexcept;
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
   void QueueNext(Slot& slot) noexcept;
+  void DropStale(Slot& slot) noexcept;
+  void DropStaleInjected() noexcept;
   [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
   [[nodiscard]] bool AnyWork() const noexcept;
   void WakeRunner() noexcept;

@@ -23,6 +23,9 @@ struct ThreadState {
   std::uint64_t left_turn = kNoTurn;
   std::uint64_t left_ticks = 0;
 
+  std::uint32_t left_behind =
+      0;  // from outside: entries of claimed tasks left in a queue since the last look
+
   static constexpr std::uint64_t kNoTurn = ~std::uint64_t{1};
 };
 

@@ -223,6 +223,10 @@ void DropQueued(WorkNode& node) noexcept {
   }
 }
 
+bool IsStaleEntry(const WorkNode& node) noexcept {
+  return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
+}
+
 void Refuse(TaskCore& core) noexcept {
   EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
   Unref(core);

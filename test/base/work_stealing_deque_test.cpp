@@ -72,6 +72,18 @@ TEST(WorkStealingDeque, PopIfDoesNotFindAStolenItemAgain) {
   EXPECT_EQ(deque.Pop(), 2U);
 }
 
+TEST(WorkStealingDeque, StealIfTakesOnlyTheExpectedOldestItem) {
+  Deque deque;
+  EXPECT_FALSE(deque.StealIf(1));
+  PushAll(deque, 1, 3);
+  EXPECT_FALSE(deque.StealIf(2));
+  EXPECT_TRUE(deque.StealIf(1));
+  EXPECT_FALSE(deque.StealIf(1));
+  EXPECT_EQ(deque.Pop(), 3U);
+  EXPECT_TRUE(deque.StealIf(2));
+  EXPECT_TRUE(deque.Empty());
+}
+
 TEST(WorkStealingDeque, RunsAcrossTheWrapOfItsCounters) {
   Deque deque(2, kBeforeWrap);
   PushAll(deque, 1, 9);  // grows on both sides of the wrap

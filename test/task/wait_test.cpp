@@ -55,6 +55,19 @@ TEST_P(WaitOnWorkers, ForTheOldestOfSeveralChildrenMakesProgress) {
   EXPECT_EQ(Invoke(ctx_, [](Context& context) { return Fib(context, 15); }).Get(), 610);
 }
 
+TEST_P(WaitOnWorkers, InABodyThatGoesOnKeepsNothingOfWhatItWaitedFor) {
+  const auto kept = Invoke(ctx_, [](Context& context) {
+    const auto before = detail::Stats().live_blocks;
+    for (int round = 0; round < 10000; ++round) {
+      const auto spawn = [&context] { return Invoke(context, [] {}); };
+      const Task<void> tasks[] = {spawn(), spawn(), spawn(), spawn()};
+      for (const std::size_t i : {1U, 3U, 0U, 2U}) EXPECT_FALSE(tasks[i].Wait());
+    }
+    return detail::Stats().live_blocks - before;
+  });
+  EXPECT_LT(kept.Get(), 2000U);
+}
+
 // H26, D23
 TEST_P(WaitOnWorkers, ForATaskStartedElsewhereMakesProgress) {
   for (int round = 0; round < 100; ++round) {

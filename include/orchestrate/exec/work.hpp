@@ -13,6 +13,8 @@ struct WorkNode;
 struct WorkOps {
   void (*run)(WorkNode&) noexcept;   // runs the work and gives up the node
   void (*drop)(WorkNode&) noexcept;  // ends the work unrun and gives up the node
+  // Whether somebody else has run the work, so that run() only gives up the node; null means never.
+  bool (*is_stale)(const WorkNode&) noexcept = nullptr;
 };
 
 // The intrusive head of everything an executor can run. `next` belongs to whichever queue holds the node.

@@ -59,7 +59,8 @@ struct TaskBlock final : ValueCore<T> {
 
   static constexpr bool kLight =
       std::is_trivially_destructible_v<Body> && (std::is_void_v<T> || std::is_trivially_destructible_v<T>);
-  static constexpr TaskOps kOps{{RunQueued, DropQueued}, Invoke, Destroy, Release, nullptr, kLight};
+  static constexpr TaskOps kOps{
+      {RunQueued, DropQueued, IsStaleEntry}, Invoke, Destroy, Release, nullptr, kLight};
 
   [[no_unique_address]] Extra extra;
   union {

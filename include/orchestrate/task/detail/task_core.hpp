@@ -113,6 +113,7 @@ ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
+ORCHESTRATE_API bool IsStaleEntry(const WorkNode& node) noexcept;
 // Ends a queued task that its executor does not take, and gives up the queue's reference.
 ORCHESTRATE_API void Refuse(TaskCore& core) noexcept;
 
