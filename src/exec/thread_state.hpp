@@ -23,8 +23,8 @@ struct ThreadState {
   std::uint64_t left_turn = kNoTurn;
   std::uint64_t left_ticks = 0;
 
-  std::uint32_t left_behind =
-      0;  // from outside: entries of claimed tasks left in a queue since the last look
+  // From outside: how many entries of claimed tasks were left in a queue since the last look for them.
+  std::uint32_t left_behind = 0;
 
   static constexpr std::uint64_t kNoTurn = ~std::uint64_t{1};
 };

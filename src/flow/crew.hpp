@@ -165,10 +165,24 @@ class Crew {
 
 [[nodiscard]] std::uint64_t TurnTicks() noexcept;
 
+[[nodiscard]] inline bool IsPast(std::uint64_t ticks, std::uint64_t limit) noexcept {
+  return static_cast<std::int64_t>(ticks - limit) > 0;
+}
+
+// The next body of this thread does not begin where the last one has left.
+struct RowEnd {
+  RowEnd() noexcept = default;
+  RowEnd(const RowEnd&) = delete;
+  RowEnd& operator=(const RowEnd&) = delete;
+  ~RowEnd() { Now(); }
+  static void Now() noexcept { t_thread.left_turn = ThreadState::kNoTurn; }
+};
+
 template <class Self>
 void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
   const std::uint64_t turn = TurnTicks();
   const std::uint64_t begin = ReadTicks();
+  const RowEnd row_end;
   bool alone = stint != Stint::Sweeping;
   Member* other = nullptr;
   if (member.Task() != nullptr) self.Settle(member);  // it was waiting for that
@@ -181,19 +195,21 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
       case Pull::Wait:
         return;
       case Pull::End:
+        RowEnd::Now();  // what follows may run user code
         if (other != nullptr) CallBack(*other);
         return stint == Stint::Sweeping ? void() : Leave();
     }
     if (std::exchange(alone, false) && self.HasMore()) other = StartAnother();
     TaskCore& task = *member.Task();
     ++t_thread.turn;
-    if (!TryRun(task, kBatched)) {
+    if (!TryRun(task, kBatched, true)) {
       if (!self.RunElsewhere(member)) return;
       continue;
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (stint == Stint::Posted && t_thread.left_ticks - begin > turn) return PostLast(*executor_, member);
+    if (stint == Stint::Posted && IsPast(t_thread.left_ticks, begin + turn))
+      return PostLast(*executor_, member);
   }
 }
 

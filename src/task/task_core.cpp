@@ -173,7 +173,7 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
                                              (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
   if (core.parent == nullptr) Adopt(core, parent);
-  core.flags |= more_flags;
+  if (more_flags != 0) core.flags |= more_flags;
   if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
   if (to == kQueued && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
   // Nobody else changes the state in this phase, so a store does. Release pairs with the acquire of whoever
@@ -207,7 +207,7 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
 void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (core.successor != nullptr) PostSuccessor(core);
-  TryRun(core, kQueued);
+  TryRun(core, kQueued, t_thread.running == &node);
   t_thread.running = nullptr;  // what the last reference destroys is no part of the task
   Unref(core);
 }
@@ -256,20 +256,20 @@ void SkipEndedParents(TaskCore& core) noexcept {
 
 // To read the counter costs as much as the rest of a small task: of bodies in a row each begins when the one
 // before has left.
-[[nodiscard]] std::uint64_t TicksAtStart() noexcept {
+[[nodiscard]] std::uint64_t TicksInARow() noexcept {
   const auto left = std::exchange(t_thread.left_turn, ThreadState::kNoTurn);
   return left + 1 == t_thread.turn ? t_thread.left_ticks : ReadTicks();
 }
 
 void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
-  const bool in_a_row = core.Ops().light && (core.flags & ContextNode::kObserved) == 0;
+  const bool at_once = core.Ops().light && (core.flags & ContextNode::kObserved) == 0;
   t_thread.left_ticks = ticks;
-  t_thread.left_turn = in_a_row ? t_thread.turn : ThreadState::kNoTurn;
+  t_thread.left_turn = at_once ? t_thread.turn : ThreadState::kNoTurn;
 }
 
 }  // namespace
 
-bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
+bool TryRun(TaskCore& core, std::uint32_t from, bool in_a_row) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
@@ -286,13 +286,13 @@ bool TryRun(TaskCore& core, std::uint32_t from) noexcept {
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   const FrameScope frame(core);
-  const auto begin = TicksAtStart();
+  const auto begin = in_a_row ? TicksInARow() : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
   if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
   const auto end = ReadTicks();
   core.ticks.store(end - begin, sync::memory_order_relaxed);
-  NoteLeft(core, end);
+  if (in_a_row) NoteLeft(core, end);
   FinishBody(core, result);
   return true;
 }

@@ -1,4 +1,4 @@
-// Times carry their unit: std::chrono::milliseconds(10).
+// D24: Times carry their unit: std::chrono::milliseconds(10).
 // EXPECT: no matching function for call to 'Sleep
 #include <orchestrate/flow/sleep.hpp>
 

@@ -40,7 +40,7 @@ TEST(Channel, ReturnsItemsInTheOrderOfTheirSends) {
   for (const int i : {1, 2, 3}) EXPECT_EQ(channel.Recv().Value(), i);
 }
 
-// H10
+// H10, D21
 TEST(Channel, GivesTheValueBackThatItDoesNotTake) {
   const Channel<std::unique_ptr<int>> channel(1);
   EXPECT_FALSE(channel.TrySend(std::make_unique<int>(1)));
@@ -53,7 +53,7 @@ TEST(Channel, GivesTheValueBackThatItDoesNotTake) {
   EXPECT_EQ(*value, 2);
 }
 
-// H11
+// H11, D21
 TEST(Channel, IsDrainedBeforeItSaysClosed) {
   const Channel<int> channel(2);
   EXPECT_FALSE(channel.Send(1));

@@ -31,7 +31,7 @@ class ChannelWaits : public testing::TestWithParam<std::size_t> {
 
 INSTANTIATE_TEST_SUITE_P(Workers, ChannelWaits, testing::Values(1, 2, 8));
 
-// H12
+// H12, D21
 TEST_P(ChannelWaits, CloseWakesEveryReceiver) {
   const Channel<int> channel(1);
   std::vector<Task<int>> receivers;
@@ -61,6 +61,7 @@ TEST_P(ChannelWaits, SendWaitsForRoom) {
   EXPECT_EQ(channel.Drain(), (Ints{2, 3}));
 }
 
+// D21
 TEST_P(ChannelWaits, CloseGivesAWaitingSenderItsValueBack) {
   const Channel<std::unique_ptr<int>> channel(1);
   EXPECT_FALSE(channel.Send(std::make_unique<int>(1)));
@@ -98,6 +99,7 @@ TEST_P(ChannelWaits, AdmitsWaitingSendersInTheirOrder) {
   for (const auto& sender : senders) EXPECT_FALSE(sender.Wait());
 }
 
+// D25
 TEST_P(ChannelWaits, CancelEndsAReceiveThatThenTakesNothing) {
   const Channel<int> channel(1);
   const auto ended = context_.WithCancel();
@@ -204,6 +206,7 @@ Error ReceiveWithInterruptions(Context& context, const Channel<Item>& channel,
   }
 }
 
+// D25
 TEST_P(StressChannel, LosesNothingWhenReceiversGiveUp) {
   constexpr int kSenders = 3;
   constexpr int kItems = 3000;
