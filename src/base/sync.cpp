@@ -52,7 +52,7 @@ constexpr bool kSlicedSleep = false;
 #endif
 constexpr std::chrono::milliseconds kSlice{50};
 
-void LetSignalsIn() noexcept {
+[[maybe_unused]] void LetSignalsIn() noexcept {
   const KeepErrno keep;
   const timespec now{};
   nanosleep(&now, nullptr);

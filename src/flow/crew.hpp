@@ -202,7 +202,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     if (std::exchange(alone, false) && self.HasMore()) other = StartAnother();
     TaskCore& task = *member.Task();
     ++t_thread.turn;
-    if (!TryRun(task, kBatched, true)) {
+    if (!TryRun(task, kBatched, Timing::InARow)) {
       if (!self.RunElsewhere(member)) return;
       continue;
     }

@@ -207,7 +207,7 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
 void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (core.successor != nullptr) PostSuccessor(core);
-  TryRun(core, kQueued, t_thread.running == &node);
+  TryRun(core, kQueued, t_thread.running == &node ? Timing::InARow : Timing::Alone);
   t_thread.running = nullptr;  // what the last reference destroys is no part of the task
   Unref(core);
 }
@@ -269,7 +269,7 @@ void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
 
 }  // namespace
 
-bool TryRun(TaskCore& core, std::uint32_t from, bool in_a_row) noexcept {
+bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
@@ -286,13 +286,13 @@ bool TryRun(TaskCore& core, std::uint32_t from, bool in_a_row) noexcept {
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   const FrameScope frame(core);
-  const auto begin = in_a_row ? TicksInARow() : ReadTicks();
+  const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
   if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
   const auto end = ReadTicks();
   core.ticks.store(end - begin, sync::memory_order_relaxed);
-  if (in_a_row) NoteLeft(core, end);
+  if (timing == Timing::InARow) NoteLeft(core, end);
   FinishBody(core, result);
   return true;
 }

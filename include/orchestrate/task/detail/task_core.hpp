@@ -103,9 +103,10 @@ ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t 
                               std::uint32_t more_flags = 0) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
-// Runs a task on this thread if it is still in `from`; false when somebody was faster. `in_a_row`: the thread
-// does nothing else between this task and the next one, or ends the row.
-ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, bool in_a_row = false) noexcept;
+// InARow: the thread does nothing between two such tasks, or ends the row.
+enum class Timing : std::uint8_t { Alone, InARow };
+// Runs a task on this thread if it is still in `from`; false when somebody was faster.
+ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = Timing::Alone) noexcept;
 // Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
 // Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
