@@ -17,6 +17,7 @@ constexpr auto kPolite = std::chrono::microseconds(5);     // after which it off
 constexpr int kPauses = 32;                                // between two looks, about 400 ns
 constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
 constexpr std::uint32_t kFairTurn = 61;                    // as every so often
+constexpr std::uint32_t kPasses = 16;                      // looks that leave work to others, at the most
 constexpr std::uint32_t kOldestTurn = 30;  // and as often its own oldest: the newest may start more for ever
 
 // The same span in ticks, about: nothing here needs it exactly.
@@ -143,13 +144,16 @@ bool RuntimeCore::LookForWork() noexcept {
   auto seen = outside_posted_.load(std::memory_order_relaxed);
   auto claimed = outside_ran_.load(std::memory_order_relaxed);
   auto popped = injected_.Popped();
+  std::uint32_t passes = 0;
   auto begin = ReadTicks();
   for (;;) {
     if (AnyWork()) {
       // Threads that wait run what they wait for: to take it from under them costs both a trip between the
-      // cores. So while they do, only what nobody took since the last look is taken.
-      const bool others_do =
-          claimed != outside_ran_.load(std::memory_order_relaxed) && popped != injected_.Popped();
+      // cores. So while they do, only what nobody took since the last look is taken, and now and then
+      // anything.
+      const bool others_do = ++passes % kPasses != 0 &&
+                             claimed != outside_ran_.load(std::memory_order_relaxed) &&
+                             popped != injected_.Popped() && !AnyInDeques();
       if (!others_do && permits_.StopSpinningAndAcquire()) return true;
       if (others_do) {
         claimed = outside_ran_.load(std::memory_order_relaxed);
@@ -179,23 +183,32 @@ bool RuntimeCore::LookForWork() noexcept {
 }
 
 WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
-  static const std::uint64_t fair_time = SliceTicks(kFairTime);
-  // No counter is read for this: when the last body left is near enough.
-  if (++slot.turn == kFairTurn || t_thread.left_ticks - slot.looked_outside > fair_time) {
-    if (slot.turn == kFairTurn) slot.turn = 0;
-    slot.looked_outside = t_thread.left_ticks;
-    if (!injected_.Empty()) {
-      QueueNext(slot);
-      if (WorkNode* node = injected_.TryPop()) return node;
-    }
-  } else if (slot.turn == kOldestTurn) {
-    QueueNext(slot);
-    if (WorkNode* node = slot.deque.Steal()) return node;
-  }
+  if (WorkNode* node = FindFairly(slot)) return node;
   if (WorkNode* node = std::exchange(slot.next, nullptr)) return node;
   if (WorkNode* node = slot.deque.Pop()) return node;
   if (WorkNode* node = injected_.TryPop()) return node;
   return Steal(slot);
+}
+
+// What has its turn although there may be newer work at hand.
+WorkNode* RuntimeCore::FindFairly(Slot& slot) noexcept {
+  static const std::uint64_t fair_time = SliceTicks(kFairTime);
+  if (++slot.turn == kFairTurn) slot.turn = 0;
+  if (slot.turn == kOldestTurn) {
+    QueueNext(slot);
+    if (WorkNode* node = slot.deque.Steal()) return node;
+  }
+  // No counter is read for this: when the last body left is near enough. Never twice in a row, so that long
+  // bodies from outside leave half of the time to what is here.
+  const bool is_late =
+      !std::exchange(slot.took_outside, false) && t_thread.left_ticks - slot.looked_outside > fair_time;
+  if (slot.turn != 0 && !is_late) return nullptr;
+  slot.looked_outside = t_thread.left_ticks;
+  if (injected_.Empty()) return nullptr;
+  QueueNext(slot);
+  WorkNode* node = injected_.TryPop();
+  slot.took_outside = node != nullptr;
+  return node;
 }
 
 WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
@@ -212,8 +225,9 @@ WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
   return nullptr;
 }
 
-bool RuntimeCore::AnyWork() const noexcept {
-  if (!injected_.Empty()) return true;
+bool RuntimeCore::AnyWork() const noexcept { return !injected_.Empty() || AnyInDeques(); }
+
+bool RuntimeCore::AnyInDeques() const noexcept {
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
     const Slot* slot = slots_[i].load(std::memory_order_acquire);

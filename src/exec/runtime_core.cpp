@@ -1,7 +1,6 @@
 #include "runtime_core.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,7 +21,9 @@ namespace {
 
 constexpr std::size_t kMostWorkers = 1024;
 constexpr std::size_t kMostSpareWorkers = 4096;
-constexpr std::uint32_t kSweeps = 4;       // looks for an entry that was left behind in a deque
+constexpr std::uint32_t kSweeps = 4;  // looks for an entry that was left behind in a deque
+constexpr std::uint32_t kManySweeps = 64;
+constexpr std::uint32_t kDeepSweep = 8;
 constexpr std::uint32_t kLeftBehind = 32;  // entries that a thread from outside leaves behind before it looks
 
 bool IsStale(const WorkNode& node) noexcept {
@@ -138,6 +139,7 @@ bool RuntimeCore::Unqueue(WorkNode& node) noexcept {
   if (injected_.TryPopIf(node)) return true;
   if (slot != nullptr) {
     slot->sweeps += kSweeps;
+    if (slot->sweeps > kManySweeps) DropStale(*slot);
   } else if (++t_thread.left_behind == kLeftBehind) {
     t_thread.left_behind = 0;
     DropStaleInjected();
@@ -146,31 +148,41 @@ bool RuntimeCore::Unqueue(WorkNode& node) noexcept {
 }
 
 // The entry of a task that was run in a wait, and lay neither first nor last then, stays. A body that goes on
-// for long would pile them up, so it looks for them at the ends now and then.
+// for long would pile them up, so it looks for them at the end of its deque now and then: below one entry
+// that is to stay, or below several when many were left behind.
 void RuntimeCore::DropStale(Slot& slot) noexcept {
-  for (--slot.sweeps;;) {
+  WorkNode* live[kDeepSweep];
+  const std::uint32_t depth = slot.sweeps > kManySweeps ? kDeepSweep : 1;
+  std::uint32_t count = 0;
+  --slot.sweeps;
+  while (count < depth) {
     WorkNode* node = slot.deque.Pop();
-    if (node == nullptr) return;
+    if (node == nullptr) break;
     if (!IsStale(*node)) {
-      if (!slot.deque.PushSeqCst(node)) injected_.Push(*node);
-      return WakeRunner();  // nobody could see it meanwhile
+      live[count++] = node;
+      continue;
     }
     node->ops->run(*node);
     slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
+  while (count > 0) PutBack(&slot, *live[--count]);
 }
 
 void RuntimeCore::DropStaleInjected() noexcept {
   for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
     WorkNode* node = injected_.TryPop();
     if (node == nullptr) return;
-    if (!IsStale(*node)) {
-      injected_.Push(*node);
-      return WakeRunner();
-    }
+    if (!IsStale(*node)) return PutBack(nullptr, *node);
     node->ops->run(*node);
     outside_ran_.fetch_add(1, std::memory_order_release);
   }
+}
+
+// Nobody could see the node meanwhile: not a runner that looked for work, not DropQueued().
+void RuntimeCore::PutBack(Slot* slot, WorkNode& node) noexcept {
+  if (slot == nullptr || !slot->deque.PushSeqCst(&node)) injected_.Push(node);
+  WakeRunner();
+  if (dropped_.load(std::memory_order_seq_cst)) DropQueued();
 }
 
 void RuntimeCore::NoteRan() noexcept {
@@ -311,10 +323,12 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   timers_->Stop();
   if (in_time && WaitIdle(until, true)) return 0;
   DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
-  return Remaining();
+  return Remaining() +
+         static_cast<std::size_t>(std::max<std::int64_t>(0, urgent_.load(std::memory_order_seq_cst)));
 }
 
 void RuntimeCore::DropQueued() noexcept {
+  dropped_.store(true, std::memory_order_seq_cst);
   const auto drop = [this](WorkNode& node) {
     node.ops->drop(node);
     outside_ran_.fetch_add(1, std::memory_order_release);
@@ -356,36 +370,6 @@ void RuntimeCore::Retire() noexcept {
   observer_.store(nullptr, std::memory_order_relaxed);
   muted_.store(true, std::memory_order_seq_cst);
   while (reporting_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
-}
-
-void RuntimeCore::SendReport(const Report& report) noexcept {
-  // The count first, then the flag; Retire() does it the other way round.
-  reporting_.fetch_add(1, std::memory_order_seq_cst);
-  bool sent = false;
-  try {
-    if (options_.on_report && !muted_.load(std::memory_order_seq_cst)) {
-      options_.on_report(report);
-      sent = true;
-    }
-  } catch (...) {
-    std::fputs("orchestrate: on_report threw; its report follows\n", stderr);
-  }
-  reporting_.fetch_sub(1, std::memory_order_seq_cst);
-  if (!sent) PrintReport(report);
-}
-
-void PrintReport(const Report& report) noexcept {
-  try {
-    std::string line = "orchestrate: " + std::string(report.what);
-    if (!report.task.empty()) line += ", task " + std::string(report.task);
-    if (report.line != 0)
-      line += ", spawned at " + std::string(report.file) + ":" + std::to_string(report.line);
-    if (report.error) line += ": " + report.error.Message();
-    line += '\n';
-    std::fputs(line.c_str(), stderr);
-  } catch (...) {
-    std::fputs("orchestrate: a report was lost for want of memory\n", stderr);
-  }
 }
 
 }  // namespace orchestrate::inline v1::detail

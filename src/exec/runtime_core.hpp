@@ -30,6 +30,7 @@ struct alignas(64) Slot {
   bool keeps_permit = false;   // re-enqueued in the middle of its work
   std::uint32_t turn = 0;
   std::uint32_t sweeps = 0;          // looks for stale entries that are still to be made
+  bool took_outside = false;         // the last piece of work came from outside before its turn
   std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
   std::atomic<std::uint64_t> posted{0};
@@ -110,11 +111,14 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] SliceEnd WorkForASlice(Slot& slot) noexcept;
   [[nodiscard]] bool LookForWork() noexcept;
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
+  [[nodiscard]] WorkNode* FindFairly(Slot& slot) noexcept;
   void QueueNext(Slot& slot) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
+  void PutBack(Slot* slot, WorkNode& node) noexcept;
   [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
   [[nodiscard]] bool AnyWork() const noexcept;
+  [[nodiscard]] bool AnyInDeques() const noexcept;
   void WakeRunner() noexcept;
   void WakeRunnerIfNeeded() noexcept;
   void Launch() noexcept;
@@ -153,6 +157,7 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report
   std::atomic<bool> muted_{false};           // on_report may be gone
+  std::atomic<bool> dropped_{false};         // DropQueued() has begun
   std::atomic<bool> dropping_{false};        // somebody is in DropInjected()
 
   std::unique_ptr<std::atomic<Slot*>[]> slots_;

@@ -114,6 +114,8 @@ ScopeNode& RootOf(Executor& executor) {
     Executor* base = ExecutorAccess::BaseOf(executor);
     auto* made = new RootNode(executor, base != nullptr ? &RootOf(*base) : nullptr);
     if (slot.compare_exchange_strong(found, made, sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      // Nothing may run any more that is attached below it.
+      if (ExecutorAccess::RuntimeOf(executor) != nullptr && !executor.IsRunning()) made->CancelAll();
       return *made;
     }
     if (made->parent != nullptr) UnrefNode(*made->parent);

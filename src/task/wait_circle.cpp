@@ -53,9 +53,12 @@ bool IsBehind(const Frame* frames, const TaskCore& core) noexcept {
   const auto phase = core.PhaseNow();
   const bool is_job = core.Ops().help != nullptr && phase == kRunning;
   if (frames == nullptr || (phase != kQueued && !is_job)) return false;
-  const Executor& executor = ExecutorOf(core);
-  return ExecutorAccess::RuntimeOf(executor) == nullptr && !executor.GetCapabilities().parallel &&
-         WorksOn(frames, executor);
+  // A strand may run on another one.
+  for (Executor* at = &ExecutorOf(core); at != nullptr; at = ExecutorAccess::BaseOf(*at)) {
+    if (ExecutorAccess::RuntimeOf(*at) != nullptr) return false;
+    if (!at->GetCapabilities().parallel && WorksOn(frames, *at)) return true;
+  }
+  return false;
 }
 
 bool Keeps(const Frame* frames, const TaskCore& core) noexcept {

@@ -182,7 +182,9 @@ TEST_P(ObserverOnWorkers, SeesNoBlockWhenTheWaiterRunsTheTaskItself) {
   auto task = Invoke(ctx_, [](Context& own) { return Invoke(own, [] { return 1; }).Get(); });
   EXPECT_FALSE(runtime_.Run());
   EXPECT_EQ(task.Get(), 1);
-  if (GetParam() == 1) EXPECT_EQ(diary_.blocked, 0) << "nobody else could have been faster";
+  if (GetParam() == 1) {
+    EXPECT_EQ(diary_.blocked, 0) << "nobody else could have been faster";
+  }
 }
 
 TEST_P(ObserverOnWorkers, SeesEveryTaskOfManyThreads) {

@@ -167,9 +167,9 @@ INSTANTIATE_TEST_SUITE_P(Over, NestedRuntime, Widths(), WidthName);
 // D33
 TEST_P(NestedRuntime, LivesInsideATask) {
   const Watchdog watchdog;
-  auto task = Invoke(ctx_, [this](Context& own) {
+  auto task = Invoke(ctx_, [](Context& own) {
     Runtime inner(GetParam());
-    auto middle = Invoke(inner.Background(), [this, &own] {
+    auto middle = Invoke(inner.Background(), [&own] {
       Runtime innermost(GetParam());
       auto back = Invoke(own, [] { return 1; });  // on the outermost one
       return Invoke(innermost.Background(), [] { return 10; }).Get() + back.Get();
