@@ -213,7 +213,6 @@ void LiveAndEnd(std::size_t width, std::uint64_t seed, int life) {
   const int how = chance(4);
   auto runtime = std::make_unique<Runtime>(Silent(width));
   const Context context = runtime->Background();
-  std::atomic<int> left{0};  // continuations that have not resolved
   std::vector<std::vector<Task<int>>> tasks(3);
   RunThreads(4, [&](int thread) {
     Chance own(seed, life * 10 + thread + 1);
