@@ -65,7 +65,7 @@ Runtime::~Runtime() {
   }
   core_->SendReport({.what = std::to_string(remaining) +
                              " bodies still run after the grace period of runtime " + core_->Options().name});
-  (void)core_.release();  // they may come back to it
+  core_.release()->Abandon();  // they may come back to it
 }
 
 namespace {

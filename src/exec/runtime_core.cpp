@@ -350,6 +350,11 @@ void RuntimeCore::DropInjected() noexcept {
   }
 }
 
+void RuntimeCore::Abandon() noexcept {
+  static constinit std::atomic<RuntimeCore*> all{nullptr};
+  next_abandoned_ = all.exchange(this, std::memory_order_acq_rel);
+}
+
 void RuntimeCore::Retire() noexcept {
   if (IsVirtual()) LeaveVirtualTime();
   phase_.store(Phase::Retired, std::memory_order_seq_cst);

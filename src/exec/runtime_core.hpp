@@ -92,6 +92,8 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] std::size_t Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept;
   // Gives everything up but the memory, which contexts and tasks may still lead to; no body is running.
   void Retire() noexcept;
+  // Kept for ever, because of bodies that do not leave; in a list, so that leak checkers know of it.
+  void Abandon() noexcept;
   [[nodiscard]] std::size_t Remaining() const noexcept;
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
@@ -167,6 +169,7 @@ class RuntimeCore final : public Executor {
   std::vector<std::unique_ptr<Slot>> owned_slots_;
 
   std::unique_ptr<TimerService> timers_;
+  RuntimeCore* next_abandoned_ = nullptr;
 };
 
 }  // namespace orchestrate::inline v1::detail
