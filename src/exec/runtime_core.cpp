@@ -323,8 +323,8 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   timers_->Stop();
   if (in_time && WaitIdle(until, true)) return 0;
   DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
-  return Remaining() +
-         static_cast<std::size_t>(std::max<std::int64_t>(0, urgent_.load(std::memory_order_seq_cst)));
+  // A call-back that runs counts as one more body only where there is none: the runtime is not quiet.
+  return std::max<std::size_t>(Remaining(), urgent_.load(std::memory_order_seq_cst) != 0 ? 1 : 0);
 }
 
 void RuntimeCore::DropQueued() noexcept {
