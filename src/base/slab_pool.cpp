@@ -5,22 +5,16 @@
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/base/sync.hpp>
 
+#include "base/sanitizers.hpp"
+
 #include "slab_source.hpp"
 #include "thread_heap.hpp"
-
-// AddressSanitizer finds a use after free only in its own allocator.
-#if defined(__SANITIZE_ADDRESS__)
-#define ORCHESTRATE_POOL_IS_MALLOC 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ORCHESTRATE_POOL_IS_MALLOC 1
-#endif
-#endif
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
-#ifdef ORCHESTRATE_POOL_IS_MALLOC
+// AddressSanitizer finds a use after free only in its own allocator.
+#ifdef ORCHESTRATE_ASAN
 constexpr std::size_t kLargestPooled = 0;
 #else
 constexpr std::size_t kLargestPooled = kLargestBlock;

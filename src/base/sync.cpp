@@ -10,6 +10,8 @@
 #include <ctime>
 #include <orchestrate/base/sync.hpp>
 
+#include "base/sanitizers.hpp"
+
 namespace orchestrate::inline v1::sync {
 namespace {
 
@@ -38,14 +40,7 @@ bool WaitTimedOut(const atomic<std::uint32_t>& word, std::uint32_t expected,
 
 // ThreadSanitizer puts a signal handler off until the thread calls something that it intercepts. A futex is
 // not, so sleeps are cut into pieces with such a call between them; whoever waits here looks again anyway.
-#if defined(__SANITIZE_THREAD__)
-#define ORCHESTRATE_SLICED_SLEEP 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ORCHESTRATE_SLICED_SLEEP 1
-#endif
-#endif
-#ifdef ORCHESTRATE_SLICED_SLEEP
+#ifdef ORCHESTRATE_TSAN
 constexpr bool kSlicedSleep = true;
 #else
 constexpr bool kSlicedSleep = false;

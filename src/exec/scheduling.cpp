@@ -13,8 +13,6 @@ void PostNode(Executor& executor, WorkNode& node) noexcept {
   executor.Post(Work(node));
 }
 
-void PostNext(Executor& executor, WorkNode& node) noexcept { PostNode(executor, node); }
-
 void PostFollower(Executor& executor, WorkNode& node, const WorkNode& ending) noexcept {
   if (auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->EnqueueFollower(node, ending);
   executor.Post(Work(node));

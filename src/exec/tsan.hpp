@@ -1,13 +1,7 @@
 #pragma once
 
 // What ThreadSanitizer has to be told about oneTBB, which is not instrumented.
-#if defined(__SANITIZE_THREAD__)
-#define ORCHESTRATE_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ORCHESTRATE_TSAN 1
-#endif
-#endif
+#include "base/sanitizers.hpp"
 
 #ifdef ORCHESTRATE_TSAN
 extern "C" {

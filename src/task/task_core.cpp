@@ -234,7 +234,7 @@ void Refuse(TaskCore& core) noexcept {
 
 void PostSuccessor(TaskCore& core) noexcept {
   TaskCore* next = std::exchange(core.successor, nullptr);
-  PostNext(ExecutorOf(*next), *next);
+  PostNode(ExecutorOf(*next), *next);
 }
 
 namespace {

@@ -116,6 +116,28 @@ TEST_P(RuntimeOnWorkers, RunsNeverMoreBodiesAtOnceThanItHasWorkers) {
 
 // ---- waiting for tasks and for all of them ----
 
+// Its bodies are long enough for work from outside to go first each time, and there is none.
+TEST(Runtime, GivesTheOldestItsTurnBesideLongBodiesThatGoOn) {
+  Runtime runtime(1);
+  std::atomic<bool> oldest_ran{false};
+  std::atomic<int> rounds{0};
+  struct Loop {
+    std::atomic<bool>& done;
+    std::atomic<int>& rounds;
+    void operator()(Context& own) const {
+      const auto begin = Clock::now();
+      while (Clock::now() - begin < 40us) continue;
+      if (!done && ++rounds < 2000) (void)Invoke(own, *this);
+    }
+  };
+  (void)Invoke(runtime.Background(), [&](Context& own) {
+    (void)Invoke(own, [&oldest_ran] { oldest_ran = true; });
+    Loop{oldest_ran, rounds}(own);
+  });
+  EXPECT_FALSE(runtime.Run());
+  EXPECT_LT(rounds, 200) << "its turn is one of 61";
+}
+
 // H02
 TEST_P(RuntimeOnWorkers, BlockOnReturnsTheOutcomeTwiceOnOneRuntime) {
   EXPECT_EQ(runtime_.BlockOn(Completed(100)).Value(), 100);

@@ -20,6 +20,14 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
+// D19
+TEST(Shutdown, EndsAlsoARootThatIsMadeLater) {
+  Runtime runtime(1);
+  EXPECT_EQ(runtime.Shutdown(ShutdownMode::Cancel, 1s).Value(), 0U);
+  auto after = After(runtime.Background(), Completed(1), [](int) { ADD_FAILURE() << "ran"; });
+  EXPECT_TRUE(after.Wait().Is(Errc::ShutDown)) << after.Wait().Message();
+}
+
 struct Ending {
   std::size_t width;
   ShutdownMode mode;

@@ -232,6 +232,15 @@ TEST_P(StrandOnWorkers, WhatIsQueuedUnderItsRootIsCancelledWithItsExecutor) {
 }
 
 // D23
+TEST_P(StrandOnWorkers, AWaitInsideForATaskOfAStrandOnItWouldDeadlock) {
+  Strand upper(static_cast<Executor&>(strand_));
+  auto refused = Invoke(on_strand_, [&upper](Context& own) {
+    return Invoke(Where(own).On(upper), [] {}).Wait().Is(Errc::WouldDeadlock);
+  });
+  EXPECT_TRUE(refused.Get());
+}
+
+// D23
 TEST_P(StrandOnWorkers, AWaitInsideForAJobOnItWouldDeadlock) {
   auto refused = Invoke(on_strand_, [](Context& context) {
     const Job job = InvokeAll(context, 2, NewTasks([] {}, [] {}));

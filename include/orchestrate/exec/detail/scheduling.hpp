@@ -23,9 +23,6 @@ struct ExecutorAccess {
 // executor.
 ORCHESTRATE_API void PostNode(Executor& executor, WorkNode& node) noexcept;
 
-// Queues a node as the calling worker's next one; elsewhere as PostNode does.
-ORCHESTRATE_API void PostNext(Executor& executor, WorkNode& node) noexcept;
-
 // Queues a node that follows `ending`, which does nothing any more on this thread but return.
 ORCHESTRATE_API void PostFollower(Executor& executor, WorkNode& node, const WorkNode& ending) noexcept;
 
