@@ -17,10 +17,11 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 __extension__ using Wide = unsigned __int128;
 
-// One moment, read on both clocks.
+// One moment, read on both clocks: the two belong together to within half of `width` ticks.
 struct Moment {
   std::uint64_t ticks = 0;
   nanoseconds time{};
+  std::uint64_t width = ~std::uint64_t{0};
 };
 
 nanoseconds ReadClock() noexcept { return steady_clock::now().time_since_epoch(); }
@@ -52,15 +53,11 @@ bool HasSteadyCounter() noexcept {
 Moment ReadBoth() noexcept {
   constexpr int kTries = 5;
   Moment best;
-  std::uint64_t best_width = ~std::uint64_t{0};
   for (int i = 0; i < kTries; ++i) {
     const std::uint64_t before = ReadCounter();
     const nanoseconds time = ReadClock();
     const std::uint64_t width = ElapsedTicks(before, ReadCounter());
-    if (width < best_width) {
-      best_width = width;
-      best = {before + width / 2, time};
-    }
+    if (width < best.width) best = {before + width / 2, time, width};
   }
   return best;
 }
@@ -81,14 +78,14 @@ const Moment& Anchor() noexcept {
 
 // Returns nanoseconds a tick, times 2^32: measured once, so that a duration reads the same for ever.
 std::uint64_t Rate() noexcept {
-  constexpr nanoseconds kLeast = std::chrono::microseconds(50);  // a pair is good to about 20 ns
+  constexpr std::uint64_t kPrecision = 1000;  // half a width at either end: 0.05 % of what lies between
   static std::atomic<std::uint64_t> known{0};
   // Relaxed: a number alone.
   std::uint64_t rate = known.load(std::memory_order_relaxed);
   if (rate != 0) return rate;
   const Moment& anchor = Anchor();
   Moment now = ReadBoth();
-  while (now.time - anchor.time < kLeast || now.ticks <= anchor.ticks) now = ReadBoth();
+  while (ElapsedTicks(anchor.ticks, now.ticks) <= kPrecision * (anchor.width + now.width)) now = ReadBoth();
   const auto elapsed = static_cast<Wide>((now.time - anchor.time).count());
   const auto measured = static_cast<std::uint64_t>((elapsed << 32) / (now.ticks - anchor.ticks));
   return known.compare_exchange_strong(rate, measured, std::memory_order_relaxed) ? measured : rate;
