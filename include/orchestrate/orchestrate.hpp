@@ -1,6 +1,7 @@
 #pragma once
 
 // Everything of orchestrate::core that users call.
+#include <orchestrate/exec/blocking.hpp>
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/strand.hpp>
 #include <orchestrate/flow/consume.hpp>
@@ -15,5 +16,7 @@
 #include <orchestrate/sync/channel.hpp>
 #include <orchestrate/task/after.hpp>
 #include <orchestrate/task/context.hpp>
+#include <orchestrate/task/fork_join.hpp>
+#include <orchestrate/task/parallel.hpp>
 #include <orchestrate/task/promise.hpp>
 #include <orchestrate/task/task.hpp>

@@ -14,6 +14,8 @@ namespace {
 constexpr auto kSlice = std::chrono::milliseconds(1);      // then oneTBB may lend the thread to somebody else
 constexpr auto kLinger = std::chrono::microseconds(50);    // how long an idle runner looks before it leaves
 constexpr auto kPolite = std::chrono::microseconds(5);     // after which it offers its core to others
+constexpr auto kSharedLinger = std::chrono::microseconds(500);  // the same while others keep work to themselves
+constexpr auto kAskAgain = std::chrono::microseconds(10);       // so that answers stay a small part of their time
 constexpr int kPauses = 32;                                // between two looks, about 400 ns
 constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
 constexpr std::uint32_t kFairTurn = 61;                    // as every so often
@@ -51,6 +53,7 @@ bool RuntimeCore::StartRunner(Slot& slot) noexcept {
   // both before it destroys the arena. Release pairs with its acquire.
   runners_.fetch_add(2, std::memory_order_relaxed);
   void* arena = slot.arena;
+  slot.launched.store(chores_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
   NoteHandOver(&slot);
   const auto run = [](void* argument) { RunnerEntry(argument); };
   bool started = false;
@@ -58,6 +61,7 @@ bool RuntimeCore::StartRunner(Slot& slot) noexcept {
     const InsideTbb inside;
     started = orchestrate_arena_enqueue(arena, run, &slot) != 0;
   }
+  if (started) WatchLaunches();
   runners_.fetch_sub(started ? 1 : 2, std::memory_order_release);
   return started;
 }
@@ -65,6 +69,7 @@ bool RuntimeCore::StartRunner(Slot& slot) noexcept {
 void RuntimeCore::RunnerEntry(void* argument) noexcept {
   auto& slot = *static_cast<Slot*>(argument);
   NoteTakeOver(&slot);
+  slot.launched.store(0, std::memory_order_relaxed);
   const ThreadState outer = t_thread;
   t_thread = {.runtime = slot.owner, .slot = &slot, .frame = nullptr, .draining = nullptr};
   slot.owner->Runner(slot);
@@ -72,7 +77,7 @@ void RuntimeCore::RunnerEntry(void* argument) noexcept {
 }
 
 void RuntimeCore::Runner(Slot& slot) noexcept {
-  if (WorkNode* urgent = std::exchange(slot.urgent, nullptr)) {
+  if (WorkNode* urgent = slot.urgent.exchange(nullptr, std::memory_order_acq_rel)) {
     permits_.AcquireForced();
     urgent->ops->run(*urgent);
     urgent_.fetch_sub(1, std::memory_order_seq_cst);
@@ -80,7 +85,7 @@ void RuntimeCore::Runner(Slot& slot) noexcept {
     WakeRunnerIfNeeded();
     return LeaveRunner(slot);
   }
-  bool holds_permit = std::exchange(slot.keeps_permit, false);
+  bool holds_permit = slot.keeps_permit.exchange(false, std::memory_order_acq_rel);
   for (;;) {
     if (!holds_permit && !LookForWork()) return LeaveRunner(slot);
     holds_permit = false;
@@ -88,13 +93,13 @@ void RuntimeCore::Runner(Slot& slot) noexcept {
       case SliceEnd::Overcommitted:
         return LeaveRunner(slot);
       case SliceEnd::TimeIsUp:
-        slot.keeps_permit = true;
+        slot.keeps_permit.store(true, std::memory_order_release);
         if (StartRunner(slot)) {
           runners_.fetch_sub(1, std::memory_order_release);
           return;
         }
-        slot.keeps_permit = false;
-        holds_permit = true;
+        slot.launched.store(0, std::memory_order_relaxed);
+        holds_permit = slot.keeps_permit.exchange(false, std::memory_order_acq_rel);
         continue;
       case SliceEnd::NoWork:
         break;
@@ -140,12 +145,15 @@ void RuntimeCore::QueueNext(Slot& slot) noexcept {
 // As the one that spins: true with a permit when there may be work.
 bool RuntimeCore::LookForWork() noexcept {
   static const std::uint64_t linger = SliceTicks(kLinger);
+  static const std::uint64_t shared_linger = SliceTicks(kSharedLinger);
   static const std::uint64_t polite = SliceTicks(kPolite);
+  static const std::uint64_t ask_again = SliceTicks(kAskAgain);
   auto seen = outside_posted_.load(std::memory_order_relaxed);
   auto claimed = outside_ran_.load(std::memory_order_relaxed);
   auto popped = injected_.Popped();
   std::uint32_t passes = 0;
   auto begin = ReadTicks();
+  std::uint64_t asked = 0;
   for (;;) {
     if (AnyWork()) {
       // Threads that wait run what they wait for: to take it from under them costs both a trip between the
@@ -167,14 +175,21 @@ bool RuntimeCore::LookForWork() noexcept {
         seen = posted;
         begin = ReadTicks();
       }
-      const auto looked = ElapsedTicks(begin, ReadTicks());
-      if (looked < linger) {
+      const auto now = ReadTicks();
+      const auto looked = ElapsedTicks(begin, now);
+      const bool is_shared = AnySharers();
+      if (is_shared && now - asked > ask_again) {
+        asked = now;
+        AskSharers();
+      }
+      if (looked < (is_shared ? shared_linger : linger)) {
         if (looked > polite) std::this_thread::yield();
         for (int i = 0; i < kPauses; ++i) sync::Relax();
         continue;
       }
     }
     permits_.StopSpinning();
+    AskSharers();  // the next answer wakes a runner
     if (!AnyWork() || !permits_.NeedsRunner()) {
       NoteQuiet();
       return false;
@@ -239,6 +254,7 @@ bool RuntimeCore::AnyInDeques() const noexcept {
 void RuntimeCore::LeaveRunner(Slot& slot) noexcept {
   GiveSlot(slot);
   WakeRunnerIfNeeded();  // others may have found no slot
+  AskSharers();
   NoteQuiet();
   // Release pairs with the acquire in Retire(): the last access of this runner to the core.
   runners_.fetch_sub(1, std::memory_order_release);

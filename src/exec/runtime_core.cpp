@@ -71,6 +71,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
                         " threads, " + std::string(options_.name) + " wants " +
                         std::to_string(1 + slot_limit_)});
   }
+  timers_->SetChore([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->DoChores(); }, this);
   if (IsVirtual()) EnterVirtualTime();
 }
 
@@ -88,10 +89,13 @@ void RuntimeCore::PostUrgent(Work work) noexcept {
   WorkNode& node = *work.Release();
   Slot* slot = IsRetired() ? nullptr : TakeSlot();
   if (slot != nullptr) {
-    slot->urgent = &node;
+    slot->urgent.store(&node, std::memory_order_release);
     if (StartRunner(*slot)) return;
-    slot->urgent = nullptr;
+    // Whoever was launched in its place meanwhile may have it.
+    const bool mine = slot->urgent.exchange(nullptr, std::memory_order_acq_rel) != nullptr;
+    slot->launched.store(0, std::memory_order_relaxed);
     GiveSlot(*slot);
+    if (!mine) return;
   }
   Enqueue(node);
   urgent_.fetch_sub(1, std::memory_order_seq_cst);
@@ -198,6 +202,7 @@ void RuntimeCore::NoteRan() noexcept {
 void RuntimeCore::ReturnPermit() noexcept {
   permits_.Release();
   WakeRunnerIfNeeded();
+  AskSharers();
   NoteQuiet();
 }
 
@@ -206,6 +211,7 @@ void RuntimeCore::WakeRunnerIfNeeded() noexcept {
 }
 
 bool RuntimeCore::BeginBlocked() noexcept {
+  ShareAllOfThread();
   if (t_thread.runtime == this && t_thread.slot != nullptr) QueueNext(*t_thread.slot);
   if (blocked_.fetch_add(1, std::memory_order_relaxed) < options_.spare_workers) return true;
   blocked_.fetch_sub(1, std::memory_order_relaxed);

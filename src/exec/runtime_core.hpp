@@ -8,6 +8,7 @@
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/detail/sharer.hpp>
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include "base/concurrent_queue.hpp"
@@ -25,9 +26,12 @@ struct alignas(64) Slot {
   RuntimeCore* owner;
   void* arena = nullptr;
   Slot* next_free = nullptr;
-  WorkNode* urgent = nullptr;  // to be run without waiting for a permit
+  // How many chores had been done when its runner was launched, plus 1; 0 once that has begun.
+  std::atomic<std::uint32_t> launched{0};
+  // What its runner begins with; taken by that or by the one that is launched in its place.
+  std::atomic<WorkNode*> urgent{nullptr};  // to be run without waiting for a permit
+  std::atomic<bool> keeps_permit{false};   // re-enqueued in the middle of its work
   WorkNode* next = nullptr;    // to be run as soon as the running node has returned; nobody can steal it
-  bool keeps_permit = false;   // re-enqueued in the middle of its work
   std::uint32_t turn = 0;
   std::uint32_t sweeps = 0;          // looks for stale entries that are still to be made
   bool took_outside = false;         // the last piece of work came from outside before its turn
@@ -77,6 +81,13 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool BeginBlocked() noexcept;
   void EndBlocked() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
 
+  // ---- sharing ----
+  void AddSharer(Sharer& sharer) noexcept;
+  void RemoveSharer(Sharer& sharer) noexcept;
+  // Sequentially consistent: pairs with AddSharer(), which enters the sharer and then looks at the permits.
+  [[nodiscard]] bool AnySharers() const noexcept { return sharing_.load(std::memory_order_seq_cst) != 0; }
+  void AskSharers() noexcept;
+
   // ---- virtual time ----
   [[nodiscard]] bool IsVirtual() const noexcept { return is_virtual_; }
   void OutsideSleeps() noexcept;
@@ -125,6 +136,9 @@ class RuntimeCore final : public Executor {
   void WakeRunnerIfNeeded() noexcept;
   void Launch() noexcept;
   [[nodiscard]] bool StartRunner(Slot& slot) noexcept;
+  void WatchLaunches() noexcept;
+  [[nodiscard]] TimePoint DoChores() noexcept;
+  void LaunchInPlaceOf(Slot& slot, std::uint32_t launched) noexcept;
   [[nodiscard]] Slot* TakeSlot() noexcept;
   void GiveSlot(Slot& slot) noexcept;
   void LeaveRunner(Slot& slot) noexcept;
@@ -157,10 +171,16 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};
   std::atomic<std::uint32_t> runners_{0};
+  std::atomic<bool> launches_watched_{false};
+  std::atomic<std::uint32_t> chores_{0};
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report
   std::atomic<bool> muted_{false};           // on_report may be gone
   std::atomic<bool> dropped_{false};         // DropQueued() has begun
   std::atomic<bool> dropping_{false};        // somebody is in DropInjected()
+
+  alignas(64) std::atomic<std::size_t> sharing_{0};
+  Mutex sharers_mutex_;
+  IntrusiveList<Sharer> sharers_;  // under sharers_mutex_
 
   std::unique_ptr<std::atomic<Slot*>[]> slots_;
   std::atomic<std::size_t> slot_count_{0};

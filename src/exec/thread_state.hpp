@@ -7,6 +7,7 @@
 namespace orchestrate::inline v1::detail {
 
 class RuntimeCore;
+class Sharer;
 struct Slot;
 
 // What the library knows about the calling thread. Trivial, so that it lives as long as the thread itself.
@@ -15,6 +16,7 @@ struct ThreadState {
   Slot* slot = nullptr;            // set on a worker, null on a thread from outside
   void* frame = nullptr;           // the innermost running task (task layer)
   void* draining = nullptr;        // completions put off to the outermost call (task layer)
+  Sharer* sharer = nullptr;        // the innermost that keeps work on this thread
   const void* running = nullptr;   // on a worker: the node that its runner runs
   // Counts what this thread runs in a row. A body of turn n left at `left_ticks`; where `left_turn` says n,
   // too, nothing but bookkeeping lies between that and the body of turn n + 1, which begins then (task

@@ -1,5 +1,6 @@
 #include <orchestrate/exec/timer_service.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -103,8 +104,22 @@ struct TimerService::Impl final : ClockListener, Registered {
     return wheel.Size();
   }
 
+  // Returns when the next chore is due.
+  TimePoint DoChore() noexcept {
+    {
+      const std::lock_guard lock(mutex);
+      if (chore_at == TimePoint::max() || Clock::now() < chore_at) return chore_at;
+      chore_at = TimePoint::max();
+    }
+    const TimePoint again = chore(chore_context);
+    const std::lock_guard lock(mutex);
+    chore_at = std::min(chore_at, again);
+    return chore_at;
+  }
+
   void Loop() noexcept {
     while (!quit.load(std::memory_order_seq_cst)) {
+      const TimePoint chore_due = DoChore();
       const bool more = FireDue(TickOf(Now()));
       if (more || quit.load(std::memory_order_seq_cst)) continue;
       std::uint64_t next = 0;
@@ -114,9 +129,9 @@ struct TimerService::Impl final : ClockListener, Registered {
         sleeping_until = next;  // whoever schedules something earlier from here on wakes the driver
       }
       if (manual == nullptr) {
-        driver->Sleep(next == TimerWheel::kNever ? TimePoint::max() : TickStart(next));
+        driver->Sleep(std::min(chore_due, next == TimerWheel::kNever ? TimePoint::max() : TickStart(next)));
       } else if (next == TimerWheel::kNever || !TryJump(next)) {
-        driver->Sleep(TimePoint::max());
+        driver->Sleep(chore_due);
       }
       const std::lock_guard lock(mutex);
       sleeping_until = 0;
@@ -181,6 +196,9 @@ struct TimerService::Impl final : ClockListener, Registered {
   std::uint64_t sleeping_until = 0;  // under mutex: 0 while awake
   bool stopped = false;              // under mutex
   bool closed = false;               // under mutex: nobody else fires any more
+  TimePoint chore_at = TimePoint::max();  // under mutex
+  TimePoint (*chore)(void*) noexcept = nullptr;
+  void* chore_context = nullptr;
   std::atomic<bool> quit{false};
   std::atomic<bool (*)(void*) noexcept> is_idle{nullptr};
   void* idle_context = nullptr;
@@ -247,6 +265,20 @@ TimePoint TimerService::NextDue() const noexcept {
 void TimerService::FireDue() noexcept { impl_->FireAll(TickOf(impl_->Now())); }
 
 void TimerService::Wake() noexcept { impl_->Wake(); }
+
+void TimerService::SetChore(TimePoint (*chore)(void*) noexcept, void* context) noexcept {
+  impl_->chore = chore;
+  impl_->chore_context = context;
+}
+
+void TimerService::AskForChore(TimePoint when) noexcept {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (when >= impl_->chore_at) return;
+    impl_->chore_at = when;
+  }
+  impl_->Wake();
+}
 
 void TimerService::JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcept {
   impl_->idle_context = context;

@@ -88,6 +88,33 @@ TEST_P(BesideTbb, AParallelForMayStartTasksAndWaitForThem) {
   }
 }
 
+// oneTBB counts a thread that blocks at the end of a parallel_for as free and wakes no other in its place.
+TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) {
+  if (tbb::this_task_arena::max_concurrency() < 2) GTEST_SKIP() << "the loop has one thread only";
+  const Watchdog watchdog;
+  Gate both(2);
+  Gate done;
+  std::thread poster([&] {
+    const OpenAtEnd open(done);
+    both.Wait();
+    for (int round = 0; round < 20; ++round) {
+      const auto idle = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+      while (std::chrono::steady_clock::now() < idle) std::this_thread::yield();  // the runner has left
+      // A timed wait does not run the task itself.
+      EXPECT_TRUE(Invoke(ctx_, [] {}).WaitFor(kPatience));
+    }
+  });
+  const auto main_thread = std::this_thread::get_id();
+  tbb::parallel_for(tbb::blocked_range<int>(0, 2, 1), [&](const tbb::blocked_range<int>& range) {
+    for (int item = range.begin(); item != range.end(); ++item) {
+      both.Open();
+      both.Wait();
+      if (std::this_thread::get_id() != main_thread) done.Wait();
+    }
+  }, tbb::simple_partitioner());
+  poster.join();
+}
+
 TEST_P(BesideTbb, AnExceptionCrossesAParallelForWithinATask) {
   auto task = Invoke(ctx_, [] {
     ForAll([](int item) {

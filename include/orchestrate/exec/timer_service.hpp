@@ -87,6 +87,15 @@ class ORCHESTRATE_API TimerService {
   /// Makes the thread look at the clock again, never blocking.
   void Wake() noexcept;
 
+  /// Sets what the thread does beside its timers, before anything asks for it.
+  ///
+  /// @param chore  called on the thread; returns when it wants to be called again, by the system's clock, or
+  ///               `TimePoint::max()`.
+  void SetChore(TimePoint (*chore)(void*) noexcept, void* context) noexcept;
+
+  /// Has the chore called at `when`, by the system's clock, unless it is called sooner.
+  void AskForChore(TimePoint when) noexcept;
+
   /// Says when a virtual clock may be moved on to the next timer: when `idle(context)` is true on the thread.
   void JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcept;
 

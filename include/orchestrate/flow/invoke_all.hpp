@@ -4,7 +4,6 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <orchestrate/base/result.hpp>
@@ -69,9 +68,6 @@ void CollectResults(TaskCore& core, TaskList& tasks, BodyResult& result) {
     return outcomes;
   });
 }
-
-template <class T>
-using TuplePart = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 template <class T>
 TuplePart<T> TakeValue(TaskCore& core) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <type_traits>
+#include <variant>
 
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/base/result.hpp>
@@ -52,6 +53,10 @@ template <class T>
 struct Yield<Task<T>> {
   using Type = T;
 };
+
+// What stands for a T in a tuple of values.
+template <class T>
+using TuplePart = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 template <class F, class... Args>
 using RawOf = typename RawResult<kTakesContext<F, Args...>, F, Args...>::Type;
