@@ -56,6 +56,12 @@ int Usage(const char* program) {
 
 }  // namespace
 
+void Require(bool is_right, const char* what) {
+  if (is_right) return;
+  std::fprintf(stderr, "bench: %s gave a wrong result\n", what);
+  std::abort();
+}
+
 Case::Case(const char* id, const char* variant, Sampler (*make)(const Setup&)) {
   Table().push_back({id, variant, make});
 }

@@ -45,6 +45,9 @@ void Keep(const T& value) {
   asm volatile("" : : "r"(&value) : "memory");
 }
 
+/// Ends the program when a result is wrong: its time would mean nothing.
+void Require(bool is_right, const char* what);
+
 /// Says which library and version the program measures, for the heading of the table.
 ///
 /// Defined once by each program.

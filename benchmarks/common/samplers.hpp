@@ -16,6 +16,7 @@ struct Per {
 };
 inline constexpr Per kNsPerCall{1, 1, "ns"};
 inline constexpr Per kUsPerCall{1, 1e3, "us"};
+inline constexpr Per kMsPerCall{1, 1e6, "ms"};
 constexpr Per NsPer(double operations) { return {operations, 1, "ns"}; }
 
 /// Measures the mean cost of an operation: `body(n)` does it n times and is run for `min_time`.

@@ -6,6 +6,7 @@
 
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/forked.hpp"
 #include "task/fork_region.hpp"
 #include "task/frame.hpp"
 
@@ -36,6 +37,21 @@ bool IsStalePiece(const WorkNode& node) noexcept {
 }
 
 constexpr WorkOps kPieceOps{RunQueuedPiece, DropQueuedPiece, IsStalePiece};
+
+// Starts an adopted, unshared core with two references: on this thread when that may run it, so that a wait in
+// the region sees whose body this is.
+void StartHere(TaskCore& core) noexcept {
+  Executor& executor = ExecutorOf(core);
+  if (executor.IsRunning() && !IsForked() && StackLeft() > kHelpStack) {
+    if (const ClaimRight right(executor); right) {
+      if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
+      core.state.store(kQueued, sync::memory_order_release);
+      TryRun(core, kQueued);
+      return Unref(core);
+    }
+  }
+  Submit(core);
+}
 
 }  // namespace
 
@@ -120,10 +136,14 @@ Error BackwardRange(const char* verb, long long count) noexcept {
 }
 
 Error RunRegion(const Where& where, void (*body)(void*, Fork&), void* data) {
-  auto task = Invoke(where, [body, data](Context& context) {
-    auto& core = static_cast<TaskCore&>(ContextAccess::Node(context));
-    ForkRegion(core).Run(body, data);
-  });
+  auto& core = MakeCallBlock(
+      [body, data](Context& context) {
+        ForkRegion(static_cast<TaskCore&>(ContextAccess::Node(context))).Run(body, data);
+      },
+      where, 2);
+  const auto task = TaskAccess::Take(core);
+  WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+  StartHere(core);
   Error error = task.Wait();
   // A wait that failed: the body may not outlive this call, which its references lead into.
   if (!task.IsDone() && !task.Cancel(error)) error = Errc::Cancelled;

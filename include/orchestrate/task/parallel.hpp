@@ -28,11 +28,16 @@ template <class I>
 template <class I>
 using ItemOf = decltype(ItemAt(std::declval<const I&>(), 0));
 
-// How many iterations pass between two looks at the flag: as many as take about a microsecond.
+// How many iterations pass between two looks at the flag: as many as take about a microsecond, once the loop
+// has proved to be long enough for the clock to be worth a look.
 class LoopBlock {
  public:
   [[nodiscard]] std::size_t Size() const noexcept { return size_; }
   void Adapt() noexcept {
+    if (looks_ < kUntimed) {
+      if (++looks_ == kUntimed) begin_ = ReadTicks();
+      return;
+    }
     const auto now = ReadTicks();
     const auto took = ElapsedTicks(begin_, now);
     begin_ = now;
@@ -41,11 +46,13 @@ class LoopBlock {
   }
 
  private:
+  static constexpr unsigned kUntimed = 32;
   static constexpr std::uint64_t kShort = 2'000;  // ticks: about a microsecond
   static constexpr std::uint64_t kLong = 8'000;
   static constexpr std::size_t kMost = std::size_t{1} << 16;
   std::size_t size_ = 1;
-  std::uint64_t begin_ = ReadTicks();
+  unsigned looks_ = 0;
+  std::uint64_t begin_ = 0;
 };
 
 // The iterations [next, end) of a loop: one fork does them from the front while parts of the upper half are
@@ -119,8 +126,10 @@ class Loop : ForkJob {
       const std::size_t begin = next_;
       const std::size_t left = end_ - begin;
       const std::size_t end = begin + (block.Size() < left ? block.Size() : left);
-      next_ = end;  // what is taken out meanwhile lies behind that
-      for (std::size_t at = begin; at != end; ++at) body_.Step(fork, acc, ItemAt(first_, at));
+      next_ = end;                // what is taken out meanwhile lies behind that
+      Acc here = std::move(acc);  // of which nobody has the address, so that it can be kept in registers
+      for (std::size_t at = begin; at != end; ++at) body_.Step(fork, here, ItemAt(first_, at));
+      acc = std::move(here);
       if (ForkAccess::IsAsked(fork)) [[unlikely]]
         ForkAccess::Answer(fork);
       block.Adapt();
