@@ -1,5 +1,5 @@
-// The programs of the fork/join table. What differs between libraries is how children are run and joined: each
-// takes a `Way` with Sum(count, child), which returns the sum of child(way, i) over i < count, and
+// The programs of the fork/join table. What differs between libraries is how children are run and joined:
+// each takes a `Way` with Sum(count, child), which returns the sum of child(way, i) over i < count, and
 // Both(first, second) and Four(a, b, c, d), which call functions of a way.
 #pragma once
 
@@ -17,7 +17,8 @@ long Fib(Way& way, int n) {
   if (n < 2) return n;
   long first = 0;
   long second = 0;
-  way.Both([&first, n](Way& own) { first = Fib(own, n - 1); }, [&second, n](Way& own) { second = Fib(own, n - 2); });
+  way.Both([&first, n](Way& own) { first = Fib(own, n - 1); },
+           [&second, n](Way& own) { second = Fib(own, n - 2); });
   return first + second;
 }
 

@@ -40,10 +40,12 @@ struct Way {
 
 template <typename Body>
 auto InRegion(const Pool& pool, const Body& body) {
-  return orchestrate::ForkJoin(pool.background, [&body](Fork& fork) {
-           Way way{fork};
-           return body(way);
-         }).Value();
+  return orchestrate::ForkJoin(pool.background,
+                               [&body](Fork& fork) {
+                                 Way way{fork};
+                                 return body(way);
+                               })
+      .Value();
 }
 
 const Case kFibScope("fib_scope", "", [](const Setup& setup) {
@@ -73,7 +75,8 @@ const Case kMatmul("matmul", "", [](const Setup& setup) {
 
 long FibOfTasks(orchestrate::Context& context, int n) {
   if (n < 2) return n;
-  const auto first = orchestrate::Invoke(context, [n](orchestrate::Context& own) { return FibOfTasks(own, n - 1); });
+  const auto first =
+      orchestrate::Invoke(context, [n](orchestrate::Context& own) { return FibOfTasks(own, n - 1); });
   const long second = FibOfTasks(context, n - 2);
   return first.Get() + second;
 }
@@ -98,8 +101,8 @@ long Nest(orchestrate::Context& context, int depth) {
 constexpr int kDepth = 100'000;
 const Case kNested("nested_wait", "", [](const Setup& setup) {
   return LoopOutside(setup, NsPer(kDepth), [](const Pool& pool) {
-    const auto task =
-        orchestrate::Invoke(pool.background, [](orchestrate::Context& context) { return Nest(context, kDepth); });
+    const auto task = orchestrate::Invoke(
+        pool.background, [](orchestrate::Context& context) { return Nest(context, kDepth); });
     Require(task.Get() == kDepth, "nested_wait");
   });
 });

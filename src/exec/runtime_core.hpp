@@ -31,7 +31,7 @@ struct alignas(64) Slot {
   // What its runner begins with; taken by that or by the one that is launched in its place.
   std::atomic<WorkNode*> urgent{nullptr};  // to be run without waiting for a permit
   std::atomic<bool> keeps_permit{false};   // re-enqueued in the middle of its work
-  WorkNode* next = nullptr;    // to be run as soon as the running node has returned; nobody can steal it
+  WorkNode* next = nullptr;  // to be run as soon as the running node has returned; nobody can steal it
   std::uint32_t turn = 0;
   std::uint32_t sweeps = 0;          // looks for stale entries that are still to be made
   bool took_outside = false;         // the last piece of work came from outside before its turn

@@ -192,10 +192,10 @@ struct TimerService::Impl final : ClockListener, Registered {
   VirtualClock* const manual;
   const std::unique_ptr<Driver> driver;  // null: by hand
   detail::Mutex mutex;
-  TimerWheel wheel;                  // under mutex
-  std::uint64_t sleeping_until = 0;  // under mutex: 0 while awake
-  bool stopped = false;              // under mutex
-  bool closed = false;               // under mutex: nobody else fires any more
+  TimerWheel wheel;                       // under mutex
+  std::uint64_t sleeping_until = 0;       // under mutex: 0 while awake
+  bool stopped = false;                   // under mutex
+  bool closed = false;                    // under mutex: nobody else fires any more
   TimePoint chore_at = TimePoint::max();  // under mutex
   TimePoint (*chore)(void*) noexcept = nullptr;
   void* chore_context = nullptr;

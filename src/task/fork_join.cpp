@@ -38,8 +38,8 @@ bool IsStalePiece(const WorkNode& node) noexcept {
 
 constexpr WorkOps kPieceOps{RunQueuedPiece, DropQueuedPiece, IsStalePiece};
 
-// Starts an adopted, unshared core with two references: on this thread when that may run it, so that a wait in
-// the region sees whose body this is.
+// Starts an adopted, unshared core with two references: on this thread when that may run it, so that a wait
+// in the region sees whose body this is.
 void StartHere(TaskCore& core) noexcept {
   Executor& executor = ExecutorOf(core);
   if (executor.IsRunning() && !IsForked() && StackLeft() > kHelpStack) {

@@ -1,6 +1,7 @@
 // The snippets of docs/tour.md about many tasks.
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,11 +28,34 @@ Result<int> Half(int number) {
 }
 // [/half]
 
+// [fork_join]
+long Sum(Fork& fork, const std::vector<int>& numbers, std::size_t begin, std::size_t end) {
+  if (end - begin == 1) return numbers[begin];
+  const std::size_t middle = begin + (end - begin) / 2;
+  const auto [left, right] = fork.Join([&](Fork& own) { return Sum(own, numbers, begin, middle); },
+                                       [&](Fork& own) { return Sum(own, numbers, middle, end); });
+  return left + right;
+}
+// [/fork_join]
+
 class TourManyTasks : public testing::Test {
  protected:
   Runtime runtime_{2};
   Context ctx_ = runtime_.Background();
 };
+
+TEST_F(TourManyTasks, ForksAndJoins) {
+  const Context ctx = ctx_;
+  // [fork_join_call]
+  const std::vector<int> numbers = {1, 2, 3, 4, 5};
+  const Result<long> sum = ForkJoin(ctx, [&](Fork& fork) { return Sum(fork, numbers, 0, numbers.size()); });
+  EXPECT_EQ(sum.Value(), 15);
+
+  // Loops need no recursion and no choice of a grain.
+  const auto square = [](int number) { return number * number; };
+  EXPECT_EQ(ParallelReduce(ctx, numbers, 0, square, std::plus<>()).Value(), 55);
+  // [/fork_join_call]
+}
 
 TEST_F(TourManyTasks, RunsSoManyAtATime) {
   const Context ctx = ctx_;

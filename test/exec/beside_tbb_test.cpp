@@ -105,13 +105,16 @@ TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) {
     }
   });
   const auto main_thread = std::this_thread::get_id();
-  tbb::parallel_for(tbb::blocked_range<int>(0, 2, 1), [&](const tbb::blocked_range<int>& range) {
-    for (int item = range.begin(); item != range.end(); ++item) {
-      both.Open();
-      both.Wait();
-      if (std::this_thread::get_id() != main_thread) done.Wait();
-    }
-  }, tbb::simple_partitioner());
+  tbb::parallel_for(
+      tbb::blocked_range<int>(0, 2, 1),
+      [&](const tbb::blocked_range<int>& range) {
+        for (int item = range.begin(); item != range.end(); ++item) {
+          both.Open();
+          both.Wait();
+          if (std::this_thread::get_id() != main_thread) done.Wait();
+        }
+      },
+      tbb::simple_partitioner());
   poster.join();
 }
 

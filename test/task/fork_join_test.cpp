@@ -25,7 +25,8 @@ INSTANTIATE_TEST_SUITE_P(Over, ForkJoinTest, Widths(), WidthName);
 
 long Fib(Fork& fork, int n) {
   if (n < 2) return n;
-  auto [a, b] = fork.Join([n](Fork& own) { return Fib(own, n - 1); }, [n](Fork& own) { return Fib(own, n - 2); });
+  auto [a, b] =
+      fork.Join([n](Fork& own) { return Fib(own, n - 1); }, [n](Fork& own) { return Fib(own, n - 2); });
   return a + b;
 }
 
@@ -34,15 +35,15 @@ TEST_P(ForkJoinTest, FromOutsideYieldsTheValue) {
 }
 
 TEST_P(ForkJoinTest, FromAWorkerYieldsTheValue) {
-  const auto task = Invoke(ctx_, [](Context& context) {
-    return ForkJoin(context, [](Fork& fork) { return Fib(fork, 22); });
-  });
+  const auto task = Invoke(
+      ctx_, [](Context& context) { return ForkJoin(context, [](Fork& fork) { return Fib(fork, 22); }); });
   EXPECT_EQ(task.Get(), 17711);
 }
 
 TEST_P(ForkJoinTest, YieldsValuesOfSeveralTypesInTheirOrder) {
   const auto outcome = ForkJoin(
-      ctx_, [] { return 1; }, [](Fork&) { return std::string("two"); }, [] {}, [] { return std::make_unique<int>(4); });
+      ctx_, [] { return 1; }, [](Fork&) { return std::string("two"); }, [] {},
+      [] { return std::make_unique<int>(4); });
   ASSERT_TRUE(outcome);
   EXPECT_EQ(std::get<0>(*outcome), 1);
   EXPECT_EQ(std::get<1>(*outcome), "two");
@@ -124,8 +125,8 @@ TEST_P(ForkJoinTest, ThrowsWhereTheChildrenAreJoined) {
 
 TEST_P(ForkJoinTest, ReportsTheFirstFailureInTheOrderOfTheFunctions) {
   for (int round = 0; round < 200; ++round) {
-    const auto outcome =
-        ForkJoin(ctx_, []() -> Error { return Errc::QueueFull; }, []() -> Error { return Errc::Closed; });
+    const auto outcome = ForkJoin(
+        ctx_, []() -> Error { return Errc::QueueFull; }, []() -> Error { return Errc::Closed; });
     ASSERT_FALSE(outcome);
     EXPECT_TRUE(outcome.Failure().Is(Errc::QueueFull)) << outcome.Failure().Message();
   }
@@ -253,9 +254,7 @@ TEST_P(ForkJoinTest, NestsInEachOther) {
 TEST_P(ForkJoinTest, ChildrenWaitForTasks) {
   const Watchdog watchdog;
   const auto outcome = ForkJoin(ctx_, [](Fork& fork) {
-    const auto spawn = [context = fork.GetContext()] {
-      return Invoke(context, [] { return 1; }).Get();
-    };
+    const auto spawn = [context = fork.GetContext()] { return Invoke(context, [] { return 1; }).Get(); };
     long sum = 0;
     for (int i = 0; i < 100; ++i) {
       auto [a, b] = fork.Join(spawn, spawn);
@@ -315,9 +314,8 @@ TEST_P(ForkJoinTest, ManyRegionsAtTheSameTime) {
   const Watchdog watchdog(60s);
   std::vector<Task<long>> tasks;
   for (int i = 0; i < 200; ++i) {
-    tasks.push_back(Invoke(ctx_, [](Context& context) {
-      return ForkJoin(context, [](Fork& fork) { return Fib(fork, 14); });
-    }));
+    tasks.push_back(Invoke(
+        ctx_, [](Context& context) { return ForkJoin(context, [](Fork& fork) { return Fib(fork, 14); }); }));
   }
   for (const auto& task : tasks) EXPECT_EQ(task.Get(), 377);
 }

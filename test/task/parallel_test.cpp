@@ -49,7 +49,9 @@ TEST_P(ParallelTest, ReduceKeepsTheOrder) {
 
 TEST_P(ParallelTest, ReduceOfNothingIsTheIdentity) {
   const std::vector<int> none;
-  EXPECT_EQ(*ParallelReduce(ctx_, none, 7, [](int i) { return i; }, std::plus<>()), 7);
+  EXPECT_EQ(*ParallelReduce(
+                ctx_, none, 7, [](int i) { return i; }, std::plus<>()),
+            7);
 }
 
 long Leaves(Fork& fork, long from, long count) {
@@ -89,7 +91,8 @@ TEST_P(ParallelTest, PassesOnAnErrorThatAnItemReturns) {
       ParallelFor(ctx_, 0, 1000, [](int i) -> Error { return i == 999 ? Error(Errc::QueueFull) : Error(); });
   EXPECT_TRUE(error.Is(Errc::QueueFull));
   const auto sum = ParallelReduce(
-      ctx_, 0, 1000, 0, [](int i) -> Result<int> { return i == 3 ? Result<int>(Errc::Closed) : Result<int>(i); },
+      ctx_, 0, 1000, 0,
+      [](int i) -> Result<int> { return i == 3 ? Result<int>(Errc::Closed) : Result<int>(i); },
       std::plus<>());
   ASSERT_FALSE(sum);
   EXPECT_TRUE(sum.Failure().Is(Errc::Closed));
@@ -110,7 +113,8 @@ TEST_P(ParallelTest, RefusesARangeThatGoesBackward) {
   const Error error = ParallelFor(ctx_, 5, 3, [](int) {});
   EXPECT_TRUE(error.Is(Errc::InvalidArgument));
   EXPECT_EQ(error.Message(), "ParallelFor: -2 items, must be >= 0");
-  EXPECT_TRUE(ParallelReduce(ctx_, 5, 3, 0, [](int i) { return i; }, std::plus<>())
+  EXPECT_TRUE(ParallelReduce(
+                  ctx_, 5, 3, 0, [](int i) { return i; }, std::plus<>())
                   .Failure()
                   .Is(Errc::InvalidArgument));
 }

@@ -29,7 +29,8 @@ class ORCHESTRATE_API BlockingCall {
 /// Another worker goes on in place of this one meanwhile, and what this thread had forked can be run by
 /// others. Outside of tasks it is just a call.
 /// @return what `fn` returns; what it throws is thrown.
-/// @par Blocks        As long as `fn` does. When all spare workers of the runtime are in use it keeps its own.
+/// @par Blocks        As long as `fn` does. When all spare workers of the runtime are in use it keeps its
+/// own.
 /// @par Cancellation  None: `fn` looks at its context itself.
 /// @par Complexity    About 0.1 us, and a wake when a worker sleeps.
 template <class F>

@@ -42,7 +42,8 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   ///
   /// @param fns  each callable as fn() or fn(Fork&), returning `T`, `void`, `Error` or `Result<T>`; two at
   ///             least.
-  /// @return a `std::tuple` with a value for each, `std::monostate` for one that yields nothing; void when none
+  /// @return a `std::tuple` with a value for each, `std::monostate` for one that yields nothing; void when
+  /// none
   ///         does.
   /// @par Errors        Throws what the first failing function, in the order of `fns`, threw or returned; the
   ///                    others are stopped, and have left.
@@ -159,7 +160,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   detail::ForkJob root_{nullptr, nullptr, nullptr};
   detail::ForkJob* newest_ = &root_;
   detail::ForkRegion& region_;
-  detail::ForkPiece* piece_;  // whose work this fork does; null at the top
+  detail::ForkPiece* piece_;               // whose work this fork does; null at the top
   sync::atomic<std::uint32_t> failed_{0};  // pieces of this fork that have failed and are not joined yet
 };
 
@@ -184,7 +185,9 @@ struct ForkAccess {
   static bool TakeBack(Fork& fork, ForkPiece& piece) noexcept { return fork.TakeBack(piece); }
   static void Await(Fork& fork, ForkPiece& piece) { fork.Await(piece); }
   static Error Stop(Fork& fork, ForkPiece& piece) noexcept { return fork.Stop(piece); }
-  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling) { fork.GoOnThrowing(of_sibling); }
+  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling) {
+    fork.GoOnThrowing(of_sibling);
+  }
   template <class... Fs>
   static auto JoinAll(Fork& fork, Fs&... fns) {
     return fork.JoinAll(fns...);
@@ -232,7 +235,8 @@ auto RunRegionOf(const Where& where, F&& fn) {
 /// @return the value of a single function, a `std::tuple` of the values of several (`std::monostate` for
 ///         nothing), or nothing when none yields any; or the error: that of the context, else that of the
 ///         first failing function in the order of `fns`.
-/// @par Errors        `InvalidArgument` for an empty function, `ShutDown` when the executor takes no more work.
+/// @par Errors        `InvalidArgument` for an empty function, `ShutDown` when the executor takes no more
+/// work.
 ///                    Throws `std::bad_alloc`; then nothing was called.
 /// @par Blocks        Until all have left.
 /// @par Cancellation  When the context ends, forks throw: nothing is begun any more.
@@ -246,8 +250,8 @@ auto ForkJoin(const Where& where, Fs&&... fns) {
   using Values = std::tuple<detail::TuplePart<detail::ForkYieldOf<std::remove_reference_t<Fs>>>...>;
   const auto run = [&fns...](Fork& fork) { return detail::ForkAccess::JoinAll(fork, fns...); };
   const bool any_empty = (detail::IsEmptyCallable(fns) || ...);
-  Result<Values> values = any_empty ? Result<Values>(detail::EmptyFunction("ForkJoin"))
-                                    : detail::RunRegionOf(where, run);
+  Result<Values> values =
+      any_empty ? Result<Values>(detail::EmptyFunction("ForkJoin")) : detail::RunRegionOf(where, run);
   if constexpr (detail::kAllVoid<detail::ForkYieldOf<std::remove_reference_t<Fs>>...>) {
     return values ? Result<void>() : Result<void>(std::move(values).Failure());
   } else if constexpr (sizeof...(Fs) == 1) {

@@ -22,6 +22,8 @@ template <class I>
   if constexpr (kIsIndex<I>) {
     return static_cast<I>(first + static_cast<I>(at));
   } else {
+    static_assert(std::random_access_iterator<I>,
+                  "a parallel loop needs integers or random-access iterators");
     return first[static_cast<std::iter_difference_t<I>>(at)];
   }
 }
@@ -197,7 +199,6 @@ template <class I>
     if (last < first) return BackwardRange(verb, -static_cast<long long>(first - last));
     return static_cast<std::size_t>(last) - static_cast<std::size_t>(first);
   } else {
-    static_assert(std::random_access_iterator<I>, "a parallel loop needs integers or random-access iterators");
     if (last - first < 0) return BackwardRange(verb, static_cast<long long>(last - first));
     return static_cast<std::size_t>(last - first);
   }
@@ -220,9 +221,11 @@ concept LoopRange = requires(R& range) {
 ///
 /// @param first, last  integers, or random-access iterators; the item is the integer, or what the iterator
 ///                     refers to.
-/// @param fn           callable as fn(item) or fn(Fork&, item), at the same time from several threads; what it
+/// @param fn           callable as fn(item) or fn(Fork&, item), at the same time from several threads; what
+/// it
 ///                     returns is ignored unless it is an error.
-/// @par Errors         Throws what the first call that was seen to fail threw or returned; then others may never
+/// @par Errors         Throws what the first call that was seen to fail threw or returned; then others may
+/// never
 ///                     be made. `InvalidArgument` when `last` lies before `first`.
 /// @par Blocks         Until all calls have left.
 /// @par Cancellation   As `Fork::Join`.
@@ -230,7 +233,8 @@ concept LoopRange = requires(R& range) {
 template <class I, class F>
 void ParallelFor(Fork& fork, std::type_identity_t<I> first, I last, F&& fn) {
   using Fn = std::remove_reference_t<F>;
-  static_assert(detail::kIsLoopWork<I, Fn>, "ParallelFor: the work must be callable as fn(item) or fn(Fork&, item)");
+  static_assert(detail::kIsLoopWork<I, Fn>,
+                "ParallelFor: the work must be callable as fn(item) or fn(Fork&, item)");
   const Result<std::size_t> count = detail::CountOf("ParallelFor", first, last);
   if (!count) count.Failure().Rethrow();
   detail::ForBody<Fn> body{fn};
@@ -267,7 +271,8 @@ Error ParallelFor(const Where& where, R&& range, F&& fn) {
 /// @return the combined value; `identity` when there is no item.
 /// @par Errors      As `ParallelFor`.
 template <class I, class T, class Map, class Combine>
-T ParallelReduce(Fork& fork, std::type_identity_t<I> first, I last, T identity, Map&& map, Combine&& combine) {
+T ParallelReduce(Fork& fork, std::type_identity_t<I> first, I last, T identity, Map&& map,
+                 Combine&& combine) {
   using MapFn = std::remove_reference_t<Map>;
   using CombineFn = std::remove_reference_t<Combine>;
   static_assert(detail::kIsLoopWork<I, MapFn>,
@@ -284,8 +289,8 @@ T ParallelReduce(Fork& fork, std::type_identity_t<I> first, I last, T identity, 
 /// Combines what `map` yields for each item of `range`, in their order.
 template <detail::LoopRange R, class T, class Map, class Combine>
 T ParallelReduce(Fork& fork, R&& range, T identity, Map&& map, Combine&& combine) {
-  return ParallelReduce<decltype(std::begin(range))>(fork, std::begin(range), std::end(range), std::move(identity),
-                                                     map, combine);
+  return ParallelReduce<decltype(std::begin(range))>(fork, std::begin(range), std::end(range),
+                                                     std::move(identity), map, combine);
 }
 
 /// Combines as a region of its own.
@@ -305,8 +310,8 @@ Result<T> ParallelReduce(const Where& where, std::type_identity_t<I> first, I la
 /// Combines over `range` as a region of its own.
 template <detail::LoopRange R, class T, class Map, class Combine>
 Result<T> ParallelReduce(const Where& where, R&& range, T identity, Map&& map, Combine&& combine) {
-  return ParallelReduce<decltype(std::begin(range))>(where, std::begin(range), std::end(range), std::move(identity),
-                                                     map, combine);
+  return ParallelReduce<decltype(std::begin(range))>(where, std::begin(range), std::end(range),
+                                                     std::move(identity), map, combine);
 }
 
 }  // namespace orchestrate::inline v1

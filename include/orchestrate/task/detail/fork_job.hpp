@@ -35,7 +35,8 @@ struct ForkJob {
 // A part of a region that is up for others. One reference is that of the fork that joins it, the other that
 // of the queue, which may hold its entry longer.
 struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
-  ForkPiece(Fork& fork, void (*run_part)(ForkPiece&, Fork&), void (*release_part)(ForkPiece&) noexcept) noexcept;
+  ForkPiece(Fork& fork, void (*run_part)(ForkPiece&, Fork&),
+            void (*release_part)(ForkPiece&) noexcept) noexcept;
 
   // Who wins this runs the part.
   [[nodiscard]] bool Take() noexcept { return !taken.exchange(true, sync::memory_order_acq_rel); }
@@ -45,7 +46,7 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
 
   sync::atomic<std::uint32_t> refs{2};
   sync::atomic<bool> taken{false};
-  sync::atomic<bool> stopped{false};   // nobody wants it any more
+  sync::atomic<bool> stopped{false};    // nobody wants it any more
   sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
   Error error;                          // why it failed, before the end
   Fork* owner;                          // which joins it
