@@ -151,7 +151,7 @@ struct AnyNode : Waiter {
 
 TaskCore* TellAny(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
   auto& node = static_cast<AnyNode&>(waiter);
-  if (notice == Notice::Lonely) {
+  if (notice == Notice::Look) {
     node.wait->Nudge();
     return nullptr;
   }

@@ -32,5 +32,9 @@ void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
 void NotifyWaiters(TaskCore& core) noexcept;
+// Has those who wait for a task that was just queued look where: it may be behind one of their bodies.
+void NoteQueued(TaskCore& core) noexcept;
+// The predecessor of an attached continuation, with a reference, when it is queued or attached itself.
+TaskCore* SharePredecessor(TaskCore& core) noexcept;
 
 }  // namespace orchestrate::inline v1::detail

@@ -141,7 +141,7 @@ void UnrefCreated(TaskCore& core) noexcept {
   const bool open = core.waiters.WithLock([&core, &before](Waiter*& first) {
     before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
     if (before != 2) return;
-    for (Waiter* at = first; at != nullptr; at = at->next) at->notify(*at, core, Notice::Lonely);
+    for (Waiter* at = first; at != nullptr; at = at->next) at->notify(*at, core, Notice::Look);
   });
   if (!open) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
   if (before == 1) UnrefLast(core);
@@ -169,6 +169,7 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
+    state &= ~ContextNode::kPinned;  // waits for that
   } while (!core.state.compare_exchange_weak(state,
                                              (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
                                              sync::memory_order_acquire, sync::memory_order_relaxed));
@@ -201,6 +202,7 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
 void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
+  NoteQueued(core);
   if (!PostTask(ExecutorOf(core), core)) Refuse(core);
 }
 

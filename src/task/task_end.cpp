@@ -1,5 +1,7 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
+#include <vector>
+
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
@@ -91,6 +93,7 @@ bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept 
   auto state = core.state.load(sync::memory_order_acquire);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
+    state &= ~ContextNode::kPinned;  // waits for that
   } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kAdopting), sync::memory_order_acq_rel,
                                              sync::memory_order_acquire));
   core.ticks.store(0, sync::memory_order_relaxed);
@@ -264,6 +267,34 @@ void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
 
 namespace {
 
+AfterNode* AsAfterNode(Waiter& waiter) noexcept;
+
+// Those who wait for `core` or for what continues it.
+void TellToLook(TaskCore& core) noexcept {
+  std::vector<TaskCore*> more;  // with references
+  const auto tell = [&more](TaskCore& task) {
+    task.waiters.WithLock([&more, &task](Waiter*& first) {
+      for (Waiter* at = first; at != nullptr; at = at->next) {
+        at->notify(*at, task, Notice::Look);
+        AfterNode* after = AsAfterNode(*at);
+        if (after == nullptr) continue;
+        try {
+          more.push_back(after->successor);
+          Ref(*after->successor);
+        } catch (...) {  // then these wait until something else happens
+        }
+      }
+    });
+  };
+  tell(core);
+  while (!more.empty()) {
+    TaskCore& next = *more.back();
+    more.pop_back();
+    tell(next);
+    Unref(next);
+  }
+}
+
 // The predecessor has ended: the continuation takes its error over, or is handed to its executor.
 TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) noexcept {
   auto& node = static_cast<AfterNode&>(waiter);
@@ -280,7 +311,10 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
     Ref(predecessor);
     ContextNode* parent = core.parent;
     if (parent == nullptr) parent = predecessor.parent != nullptr ? predecessor.parent : &DefaultRoot();
-    if (TryAdopt(core, kAttached, kQueued, *parent)) return &core;  // with the list's reference
+    if (TryAdopt(core, kAttached, kQueued, *parent)) {
+      NoteQueued(core);
+      return &core;  // with the list's reference
+    }
     node.predecessor = nullptr;
     Unref(predecessor);
   }
@@ -296,7 +330,34 @@ TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noe
   return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::Always) : nullptr;
 }
 
+AfterNode* AsAfterNode(Waiter& waiter) noexcept {
+  const bool is_one = waiter.notify == OnValueNotice || waiter.notify == AlwaysNotice;
+  return is_one ? &static_cast<AfterNode&>(waiter) : nullptr;
+}
+
 }  // namespace
+
+void NoteQueued(TaskCore& core) noexcept {
+  if (ExecutorAccess::RuntimeOf(ExecutorOf(core)) == nullptr) TellToLook(core);
+}
+
+// A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
+// What is queued or attached was not ended, and has a reference that it does not lose before.
+TaskCore* SharePredecessor(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != kAttached) return nullptr;
+    state &= ~ContextNode::kPinned;
+  } while (!core.state.compare_exchange_weak(state, state | ContextNode::kPinned, sync::memory_order_acquire,
+                                             sync::memory_order_relaxed));
+  auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
+  const auto phase = predecessor->PhaseNow();
+  const bool is_open = phase == kQueued || phase == kAttached;
+  if (is_open) Ref(*predecessor);
+  // Release pairs with the acquire of whoever changes the phase next: the reference comes first.
+  core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);
+  return is_open ? predecessor : nullptr;
+}
 
 void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <vector>
 
 #include <orchestrate/base/parker.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
@@ -41,6 +42,44 @@ void ClaimQueued(TaskCore& core) noexcept {
   if (mine) Unref(core);
 }
 
+bool IsOnStrand() noexcept {
+  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+    if (ExecutorAccess::RuntimeOf(ExecutorOf(*frame->core)) == nullptr) return true;
+  }
+  return false;
+}
+
+// Inside a body of a strand, what `core` continues may be queued behind that body.
+void ClaimAttached(TaskCore& core) noexcept {
+  if (!IsOnStrand()) return;
+  std::vector<TaskCore*> before;
+  for (TaskCore* at = SharePredecessor(core); at != nullptr; at = SharePredecessor(*at)) {
+    try {
+      before.push_back(at);
+    } catch (...) {
+      Unref(*at);
+      break;
+    }
+  }
+  const auto claim = [](TaskCore& task) {
+    if (task.PhaseNow() == kQueued && StackLeft() >= kClaimStack) ClaimOnStrand(task, ExecutorOf(task));
+  };
+  for (; !before.empty(); before.pop_back()) {
+    claim(*before.back());
+    Unref(*before.back());
+  }
+  if (core.PhaseNow() == kQueued) ClaimQueued(core);
+}
+
+// Something may have been queued behind the body that waits.
+Error LookAgain(TaskCore& core) noexcept {
+  if (core.PhaseNow() == kAttached) ClaimAttached(core);
+  if (!IsBehind(Frames(), core)) return {};
+  ClaimOnStrand(core, ExecutorOf(core));
+  if (!IsBehind(Frames(), core)) return {};
+  return {Errc::WouldDeadlock, "Wait: the task is queued behind the one that waits"};
+}
+
 bool RunsInBatchOf(const TaskCore& core) noexcept {
   for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
     if (frame->core->parent == core.parent) return true;
@@ -61,6 +100,8 @@ void Claim(TaskCore& core) noexcept {
   switch (core.PhaseNow()) {
     case kQueued:
       return ClaimQueued(core);
+    case kAttached:
+      return ClaimAttached(core);
     case kBatched:
       return ClaimBatched(core);
     case kRunning:
@@ -92,10 +133,15 @@ bool Block(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
   if (failure = waiter.Failure(); failure) return false;
   BlockedWait wait;
   if (until == nullptr) failure = wait.Enter(core);
-  if (failure) return false;
+  if (failure) {
+    Claim(core);  // it may have been queued behind this body since the look before
+    return core.IsTerminal() ? (failure = {}, true) : false;
+  }
   if (!core.waiters.Add(waiter)) return true;
   for (;;) {
-    if (failure = CannotEnd(core); failure && core.waiters.Remove(waiter)) return false;
+    failure = CannotEnd(core);
+    if (until == nullptr && !failure) failure = LookAgain(core);
+    if (failure && core.waiters.Remove(waiter)) return false;
     bool in_time = true;
     if (until == nullptr) {
       waiter.Sleep();

@@ -6,8 +6,9 @@
 
 namespace orchestrate::inline v1::detail {
 
-// What a waiter is told: that the subject has ended, or that its thread may hold the last handle.
-enum class Notice : std::uint8_t { Ended, Lonely };
+// What a waiter is told: that the subject has ended, or that something else has changed that may matter to
+// it.
+enum class Notice : std::uint8_t { Ended, Look };
 
 // A node of a WaiterList. After Notice::Ended the node may be gone. What `notify` returns has to be posted.
 template <class Subject>
@@ -37,7 +38,8 @@ class WaiterList {
         continue;
       }
       node.next = ToNode(head);
-      if (head_.compare_exchange_weak(head, ToWord(&node), sync::memory_order_release,
+      // Acquire pairs with the release of WithLock(): who was too late to be told to look sees why.
+      if (head_.compare_exchange_weak(head, ToWord(&node), sync::memory_order_acq_rel,
                                       sync::memory_order_acquire)) {
         return true;
       }
