@@ -1,3 +1,4 @@
+#include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/clock.hpp>
 
 #include "runtime_core.hpp"
@@ -12,6 +13,7 @@ namespace orchestrate::inline v1::detail {
 namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(5);
+constexpr auto kSlabsEvery = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -40,10 +42,23 @@ TimePoint RuntimeCore::DoChores() noexcept {
     }
     return any;
   };
-  if (any_waits(round)) return Clock::now() + kPatience;
+  const TimePoint now = Clock::now();
+  const TimePoint slabs_due = LookAfterSlabs(now);
+  if (any_waits(round)) return now + kPatience;
   launches_watched_.store(false, std::memory_order_seq_cst);
-  if (!any_waits(0) || launches_watched_.exchange(true, std::memory_order_seq_cst)) return TimePoint::max();
-  return Clock::now() + kPatience;
+  if (!any_waits(0) || launches_watched_.exchange(true, std::memory_order_seq_cst)) return slabs_due;
+  return now + kPatience;
+}
+
+// Gives memory that nobody needed for a second back to the system; after work, until none is left to give.
+TimePoint RuntimeCore::LookAfterSlabs(TimePoint now) noexcept {
+  if (slabs_due_ == TimePoint::max()) slabs_due_ = now + kSlabsEvery;
+  if (now < slabs_due_) return slabs_due_;
+  slabs_due_ = TimePoint::max();
+  DropUnusedSlabs();
+  const PoolStats stats = Stats();
+  if (stats.resident_slabs > stats.slabs_in_use) slabs_due_ = now + kSlabsEvery;
+  return slabs_due_;
 }
 
 // When both begin in the end, one finds nothing to do and leaves.

@@ -1,5 +1,6 @@
 #include <thread>
 
+#include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 
@@ -253,6 +254,7 @@ bool RuntimeCore::AnyInDeques() const noexcept {
 }
 
 void RuntimeCore::LeaveRunner(Slot& slot) noexcept {
+  ReturnStrayBlocks();
   GiveSlot(slot);
   WakeRunnerIfNeeded();  // others may have found no slot
   AskSharers();

@@ -138,6 +138,7 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool StartRunner(Slot& slot) noexcept;
   void WatchLaunches() noexcept;
   [[nodiscard]] TimePoint DoChores() noexcept;
+  [[nodiscard]] TimePoint LookAfterSlabs(TimePoint now) noexcept;
   void LaunchInPlaceOf(Slot& slot, std::uint32_t launched) noexcept;
   [[nodiscard]] Slot* TakeSlot() noexcept;
   void GiveSlot(Slot& slot) noexcept;
@@ -173,6 +174,7 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<bool> launches_watched_{false};
   std::atomic<std::uint32_t> chores_{0};
+  TimePoint slabs_due_ = TimePoint::max();   // by the timer thread
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report
   std::atomic<bool> muted_{false};           // on_report may be gone
   std::atomic<bool> dropped_{false};         // DropQueued() has begun
