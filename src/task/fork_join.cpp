@@ -120,6 +120,7 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
       Fork fork(*this, &piece);
       ForkAccess::CheckUse(fork);  // what came before it was entered asked nobody here
       piece.run(piece, fork);
+      piece.succeeded = true;
     } catch (...) {
       piece.error = Error::FromCurrentException();
     }
@@ -220,17 +221,6 @@ Error Fork::Stop(detail::ForkPiece& piece) noexcept {
   if (!error) return {};
   failed_.fetch_sub(1, sync::memory_order_relaxed);
   return error.Is(Errc::Cancelled) ? Error() : error;
-}
-
-void Fork::Abandon(detail::ForkJob& job, detail::ForkPiece* piece) {
-  Error of_sibling;
-  if (piece != nullptr) {
-    const detail::PieceHold hold(*piece);
-    of_sibling = Stop(*piece);
-  } else {
-    Unlink(job);
-  }
-  GoOnThrowing(of_sibling);
 }
 
 void Fork::GoOnThrowing(const Error& of_sibling) {

@@ -186,6 +186,29 @@ TEST(ForkJoin, StopsWhatTheSiblingHasForkedToo) {
   EXPECT_TRUE(outcome.Failure().Is(Errc::QueueFull)) << outcome.Failure().Message();
 }
 
+// A value that nobody takes, because the other child fails later, is destroyed all the same.
+TEST(ForkJoin, DropsTheValueOfASiblingThatHadEnded) {
+  Runtime runtime(2);
+  const Watchdog watchdog;
+  for (const int kind : {0, 1}) {
+    std::weak_ptr<int> seen;
+    Gate made;
+    const auto make = [&] {
+      auto value = std::make_shared<int>(1);
+      seen = value;
+      made.Open();
+      return value;
+    };
+    const auto fail = [&](Fork& fork) -> std::shared_ptr<int> {
+      if (kind == 1) ParallelFor(fork, 0, 100, [](int) {});
+      Blocking([&made] { made.Wait(); });
+      throw std::runtime_error("boom");
+    };
+    EXPECT_FALSE(ForkJoin(runtime.Background(), fail, make));
+    EXPECT_TRUE(seen.expired());
+  }
+}
+
 TEST_P(ForkJoinTest, StopsAtAForkWhenItsContextEnds) {
   const Watchdog watchdog;
   const Context context = ctx_.WithCancel();

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -84,6 +85,24 @@ TEST_P(ParallelTest, PassesOnWhatAnItemThrows) {
   });
   EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_NE(error.Message().find("boom"), std::string::npos);
+}
+
+// Whatever parts have yielded when one fails is destroyed before the loop returns.
+TEST_P(ParallelTest, DropsWhatPartsYieldedWhenAnItemFails) {
+  for (int round = 0; round < 50; ++round) {
+    auto counted = std::make_shared<int>(0);
+    using Parts = std::vector<std::shared_ptr<int>>;
+    const auto map = [&counted](int i) -> Parts {
+      if (i == 900) throw std::runtime_error("boom");
+      return {counted};
+    };
+    const auto join = [](Parts left, Parts right) {
+      left.insert(left.end(), right.begin(), right.end());
+      return left;
+    };
+    EXPECT_FALSE(ParallelReduce(ctx_, 0, 1000, Parts(), map, join));
+    ASSERT_EQ(counted.use_count(), 1);
+  }
 }
 
 TEST_P(ParallelTest, PassesOnAnErrorThatAnItemReturns) {

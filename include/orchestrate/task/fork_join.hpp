@@ -111,7 +111,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
           Answer();
         return detail::CallIn(now, *this);
       } catch (...) {
-        Abandon(job, newest_ == &job ? nullptr : job.piece);
+        Abandon(job);
       }
     }();
     if (newest_ == &job) [[likely]] {
@@ -153,7 +153,18 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   [[nodiscard]] Error Stop(detail::ForkPiece& piece) noexcept;
   // Inside a catch block: gives `job` up and goes on throwing, or throws the error of the sibling that
   // stopped this one.
-  [[noreturn]] void Abandon(detail::ForkJob& job, detail::ForkPiece* piece);
+  template <class B>
+  [[noreturn, gnu::cold, gnu::noinline]] void Abandon(detail::CallJob<B>& job) {
+    Error of_sibling;
+    if (newest_ == &job) {
+      Unlink(job);
+    } else {
+      const detail::PieceHold hold(*job.piece);
+      of_sibling = Stop(*job.piece);
+      if (job.piece->succeeded) std::destroy_at(&job.value);
+    }
+    GoOnThrowing(of_sibling);
+  }
   [[noreturn]] void GoOnThrowing(const Error& of_sibling);
   void WaitFor(detail::ForkPiece& piece, bool helping) noexcept;
 

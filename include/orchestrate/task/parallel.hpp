@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -81,6 +82,7 @@ class Loop : ForkJob {
       while (Piece* piece = TakePiece()) {
         const PieceHold hold(*piece);
         if (Error error = ForkAccess::Stop(fork, *piece)) of_sibling = std::move(error);
+        piece->acc.reset();
       }
       ForkAccess::GoOnThrowing(fork, of_sibling);
     }
@@ -96,17 +98,16 @@ class Loop : ForkJob {
           first(loop.first_),
           begin(begin_at),
           end_at(loop.end_),
-          acc(loop.body_.Start()),
           next_piece(loop.pieces_) {}
     static void RunPart(ForkPiece& piece, Fork& fork) {
       auto& self = static_cast<Piece&>(piece);
-      self.acc = Loop(self.body, self.first, self.begin, self.end_at).Run(fork);
+      self.acc.emplace(Loop(self.body, self.first, self.begin, self.end_at).Run(fork));
     }
     Body& body;
     I first;
     std::size_t begin;
     std::size_t end_at;
-    Acc acc;
+    std::optional<Acc> acc;  // once it has ended with a value; goes with the join, as the piece may stay
     Piece* next_piece;
   };
 
@@ -147,7 +148,7 @@ class Loop : ForkJob {
       } else {
         ForkAccess::Await(fork, *piece);
       }
-      body_.Add(acc, std::move(piece->acc));
+      body_.Add(acc, *std::exchange(piece->acc, std::nullopt));
     }
   }
 

@@ -48,6 +48,7 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
   sync::atomic<bool> taken{false};
   sync::atomic<bool> stopped{false};    // nobody wants it any more
   sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
+  bool succeeded = false;               // it ended with a value
   Error error;                          // why it failed, before the end
   Fork* owner;                          // which joins it
   void (*run)(ForkPiece&, Fork&);       // may throw
