@@ -3,15 +3,16 @@
 #include "base/work_stealing_deque.hpp"
 
 int main() {
-  int item = 0;
-  orchestrate::detail::WorkStealingDeque<int*> deque;
+  volatile int item = 0;
+  orchestrate::detail::WorkStealingDeque<volatile int*> deque;
   std::thread thief([&deque] {
-    int* stolen = nullptr;
+    volatile int* stolen = nullptr;
     while (stolen == nullptr) stolen = deque.Steal();
-    *stolen += 1;
+    // Often: two accesses at the very same moment can hide each other from ThreadSanitizer.
+    for (int k = 0; k < 1000; ++k) *stolen = *stolen + 1;
   });
   if (!deque.Push(&item)) return 1;
-  item = 41;
+  for (int k = 0; k < 1000; ++k) item = 41;
   thief.join();
   return 0;
 }

@@ -7,7 +7,7 @@
 
 int main() {
   orchestrate::Runtime runtime(2);
-  int number = 0;
+  volatile int number = 0;
   std::atomic<int> here{0};
   std::vector<orchestrate::Task<void>> tasks;
   for (int i = 0; i < 2; ++i) {
@@ -15,7 +15,8 @@ int main() {
       // On two threads, and relaxed: the handshake orders nothing either.
       here.fetch_add(1, std::memory_order_relaxed);
       while (here.load(std::memory_order_relaxed) < 2) std::this_thread::yield();
-      ++number;
+      // Often: two accesses at the very same moment can hide each other from ThreadSanitizer.
+      for (int k = 0; k < 1000; ++k) number = number + 1;
     }));
   }
   return orchestrate::InvokeAll(runtime.Background(), 2, tasks).Wait() ? 1 : 0;
