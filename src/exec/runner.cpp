@@ -17,7 +17,6 @@ constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle run
 constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
 constexpr auto kSharedLinger =
     std::chrono::microseconds(500);                        // the same while others keep work to themselves
-constexpr auto kAskAgain = std::chrono::microseconds(10);  // so that answers stay a small part of their time
 constexpr int kPauses = 32;                                // between two looks, about 400 ns
 constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
 constexpr std::uint32_t kFairTurn = 61;                    // as every so often

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t kHelpStack = std::size_t{128} * 1024;  // below that a join takes nothing else
 constexpr auto kSpin = std::chrono::microseconds(50);        // then it gives its worker away
-constexpr auto kAskAgain = std::chrono::microseconds(10);    // as idle workers do
 constexpr int kPauses = 16;                                  // between two looks, about 200 ns
 
 void RunQueuedPiece(WorkNode& node) noexcept {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -253,6 +254,20 @@ TEST_P(ForkJoinTest, RefusesAnEmptyFunction) {
   ASSERT_FALSE(outcome);
   EXPECT_TRUE(outcome.Failure().Is(Errc::InvalidArgument));
   EXPECT_NE(outcome.Failure().Message().find("ForkJoin"), std::string::npos);
+}
+
+// D27
+TEST_P(ForkJoinTest, RefusesAnEmptyFunctionInsideToo) {
+  const auto message = [this](auto call) {
+    const auto outcome = ForkJoin(ctx_, call);
+    return outcome ? std::string() : outcome.Failure().Message();
+  };
+  EXPECT_EQ(message([](Fork& fork) { fork.Join([] {}, std::function<void()>()); }),
+            "Fork::Join: the function is empty");
+  EXPECT_EQ(message([](Fork& fork) { ParallelFor(fork, 0, 3, std::function<void(int)>()); }),
+            "ParallelFor: the function is empty");
+  EXPECT_EQ(message([](Fork& /*fork*/) { Blocking(std::function<void()>()); }),
+            "Blocking: the function is empty");
 }
 
 TEST_P(ForkJoinTest, ShowsTheContextOfTheRegion) {

@@ -46,7 +46,8 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   /// none
   ///         does.
   /// @par Errors        Throws what the first failing function, in the order of `fns`, threw or returned; the
-  ///                    others are stopped, and have left.
+  ///                    others are stopped, and have left. `InvalidArgument` for an empty function: then
+  ///                    none is called.
   /// @par Blocks        Until all have left; it works on the rest of the region meanwhile.
   /// @par Cancellation  When the context ends, throws its error: not before the functions that run have left.
   /// @par Complexity    A few instructions for each of `fns` that nobody else takes.
@@ -56,6 +57,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
     static_assert(((detail::kTakesFork<std::remove_reference_t<Fs>> ||
                     std::is_invocable_v<std::remove_reference_t<Fs>&>)&&...),
                   "Fork::Join: each child must be callable as fn() or fn(Fork&)");
+    if ((detail::IsEmptyCallable(fns) || ...)) detail::EmptyFunction("Fork::Join").Rethrow();
     if constexpr (detail::kAllVoid<detail::ForkYieldOf<std::remove_reference_t<Fs>>...>) {
       static_cast<void>(JoinAll(fns...));
     } else {
@@ -251,7 +253,8 @@ auto RunRegionOf(const Where& where, F&& fn) {
 ///                    Throws `std::bad_alloc`; then nothing was called.
 /// @par Blocks        Until all have left.
 /// @par Cancellation  When the context ends, forks throw: nothing is begun any more.
-/// @par Complexity    About a microsecond for the region; a few instructions a fork (docs/adr/0004).
+/// @par Complexity    A task and a link to its context for the region; a few instructions a fork
+/// (docs/adr/0004).
 template <class... Fs>
   requires(sizeof...(Fs) > 0 && (!std::is_convertible_v<Fs, Where> && ...))
 auto ForkJoin(const Where& where, Fs&&... fns) {

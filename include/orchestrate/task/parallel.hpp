@@ -236,6 +236,7 @@ void ParallelFor(Fork& fork, std::type_identity_t<I> first, I last, F&& fn) {
   using Fn = std::remove_reference_t<F>;
   static_assert(detail::kIsLoopWork<I, Fn>,
                 "ParallelFor: the work must be callable as fn(item) or fn(Fork&, item)");
+  if (detail::IsEmptyCallable(fn)) detail::EmptyFunction("ParallelFor").Rethrow();
   const Result<std::size_t> count = detail::CountOf("ParallelFor", first, last);
   if (!count) count.Failure().Rethrow();
   detail::ForBody<Fn> body{fn};
@@ -281,6 +282,8 @@ T ParallelReduce(Fork& fork, std::type_identity_t<I> first, I last, T identity, 
   static_assert(std::is_invocable_r_v<T, CombineFn&, T, T>,
                 "ParallelReduce: combine must be callable as combine(T, T) and return a T");
   using Body = detail::ReduceBody<T, MapFn, CombineFn>;
+  if (detail::IsEmptyCallable(map) || detail::IsEmptyCallable(combine))
+    detail::EmptyFunction("ParallelReduce").Rethrow();
   const Result<std::size_t> count = detail::CountOf("ParallelReduce", first, last);
   if (!count) count.Failure().Rethrow();
   Body body{identity, map, combine};

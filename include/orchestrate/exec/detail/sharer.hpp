@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 #include <orchestrate/base/export.hpp>
 #include <orchestrate/base/intrusive_list.hpp>
@@ -8,6 +9,9 @@
 namespace orchestrate::inline v1::detail {
 
 class RuntimeCore;
+
+// Between two questions of who has nothing to do, so that answers stay a small part of the others' time.
+inline constexpr auto kAskAgain = std::chrono::microseconds(10);
 
 // Somebody who keeps work to himself, on his thread's stack, until others ask for it. Who has nothing to do
 // asks; the answer is a piece of work in the queues. Nobody asks while all are busy, so that work which
