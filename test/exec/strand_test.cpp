@@ -11,25 +11,14 @@
 #include <test/base/run_threads.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/virtual_time.hpp>
-#include <test/support/with_runtime.hpp>
+#include <test/support/with_strand.hpp>
 
 namespace orchestrate::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-class StrandOnWorkers : public WithRuntime {
- protected:
-  StrandOnWorkers() : strand_(runtime_.GetExecutor()), on_strand_(Where(ctx_).On(strand_).Resolve()) {}
-
-  void TearDown() override {
-    on_strand_ = Context::Background();
-    WithRuntime::TearDown();
-  }
-
-  Strand strand_;
-  Context on_strand_;
-};
+class StrandOnWorkers : public WithStrand {};
 INSTANTIATE_TEST_SUITE_P(Over, StrandOnWorkers, Widths(), WidthName);
 
 class StrandInVirtualTime : public InVirtualTime {};

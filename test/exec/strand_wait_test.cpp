@@ -4,24 +4,13 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
-#include <test/support/with_runtime.hpp>
+#include <test/support/with_strand.hpp>
 
 // D23: waits inside a strand for what comes to lie behind the body that waits.
 namespace orchestrate::test {
 namespace {
 
-class WaitInStrand : public WithRuntime {
- protected:
-  WaitInStrand() : strand_(runtime_.GetExecutor()), on_strand_(Where(ctx_).On(strand_).Resolve()) {}
-
-  void TearDown() override {
-    on_strand_ = Context::Background();
-    WithRuntime::TearDown();
-  }
-
-  Strand strand_;
-  Context on_strand_;
-};
+class WaitInStrand : public WithStrand {};
 INSTANTIATE_TEST_SUITE_P(Over, WaitInStrand, Widths(), WidthName);
 
 // D23
