@@ -71,6 +71,12 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
                         " threads, " + std::string(options_.name) + " wants " +
                         std::to_string(1 + slot_limit_)});
   }
+  timers_->OnRemovePending(
+      [](void* context) noexcept {
+        auto& self = *static_cast<RuntimeCore*>(context);
+        if (self.quiet_watchers_.load(std::memory_order_seq_cst) != 0) self.NoteQuiet();
+      },
+      this);
   timers_->SetChore([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->DoChores(); }, this);
   if (IsVirtual()) EnterVirtualTime();
 }
@@ -274,7 +280,7 @@ bool RuntimeCore::Quiet(bool with_timers) const noexcept {
   // counters that it wrote before are visible.
   if (permits_.AvailableNow() != static_cast<std::int32_t>(width_)) return false;
   if (urgent_.load(std::memory_order_seq_cst) != 0) return false;
-  if (with_timers && pending_.load(std::memory_order_seq_cst) > 0) return false;
+  if (with_timers && timers_->Pending() > 0) return false;
   return Remaining() == 0;
 }
 
@@ -303,11 +309,6 @@ bool RuntimeCore::WaitIdle(std::optional<TimePoint> until, bool with_timers) noe
   }
   quiet_watchers_.fetch_sub(1, std::memory_order_seq_cst);
   return quiet;
-}
-
-void RuntimeCore::RemovePending() noexcept {
-  pending_.fetch_sub(1, std::memory_order_seq_cst);
-  if (quiet_watchers_.load(std::memory_order_seq_cst) != 0) NoteQuiet();
 }
 
 // ---- life ----

@@ -62,8 +62,6 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool IsRunning() const noexcept override {
     return phase_.load(std::memory_order_seq_cst) == Phase::Running;
   }
-  void AddPending() noexcept override { pending_.fetch_add(1, std::memory_order_seq_cst); }
-  void RemovePending() noexcept override;
 
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
@@ -163,8 +161,7 @@ class RuntimeCore final : public Executor {
   alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
   alignas(64) std::atomic<std::uint64_t> outside_posted_{0};
   std::atomic<std::uint64_t> outside_ran_{0};
-  alignas(64) std::atomic<std::int64_t> pending_{0};  // work that waits for a timer
-  std::atomic<std::int64_t> urgent_{0};               // urgent work that has not left
+  std::atomic<std::int64_t> urgent_{0};  // urgent work that has not left
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};

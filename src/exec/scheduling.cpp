@@ -124,14 +124,25 @@ TimerService* BlockingSection::VirtualTimers() const noexcept {
 
 // ---- the rest ----
 
+namespace {
+
+// The runtime whose workers run the work of `executor`, or null.
+RuntimeCore* RuntimeBelow(Executor* executor) noexcept {
+  for (; executor != nullptr; executor = ExecutorAccess::BaseOf(*executor)) {
+    if (RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor)) return runtime;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 void SendReport(Executor* executor, const Report& report) noexcept {
-  RuntimeCore* runtime = executor != nullptr ? ExecutorAccess::RuntimeOf(*executor) : nullptr;
-  if (runtime != nullptr) return runtime->SendReport(report);
+  if (RuntimeCore* runtime = RuntimeBelow(executor)) return runtime->SendReport(report);
   PrintReport(report);
 }
 
 Observer* ObserverOf(Executor& executor) noexcept {
-  const auto* runtime = ExecutorAccess::RuntimeOf(executor);
+  const RuntimeCore* runtime = RuntimeBelow(&executor);
   return runtime != nullptr ? runtime->GetObserver() : nullptr;
 }
 

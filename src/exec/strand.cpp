@@ -86,8 +86,4 @@ bool Strand::IsRunning() const noexcept { return core_->base.IsRunning(); }
 
 Executor* Strand::Base() noexcept { return &core_->base; }
 
-void Strand::AddPending() noexcept { detail::ExecutorAccess::AddPending(core_->base); }
-
-void Strand::RemovePending() noexcept { detail::ExecutorAccess::RemovePending(core_->base); }
-
 }  // namespace orchestrate::inline v1

@@ -199,6 +199,9 @@ struct TimerService::Impl final : ClockListener, Registered {
   TimePoint chore_at = TimePoint::max();  // under mutex
   TimePoint (*chore)(void*) noexcept = nullptr;
   void* chore_context = nullptr;
+  void (*on_remove)(void*) noexcept = nullptr;
+  void* remove_context = nullptr;
+  alignas(64) std::atomic<std::size_t> pending{0};
   std::atomic<bool> quit{false};
   std::atomic<bool (*)(void*) noexcept> is_idle{nullptr};
   void* idle_context = nullptr;
@@ -265,6 +268,20 @@ TimePoint TimerService::NextDue() const noexcept {
 void TimerService::FireDue() noexcept { impl_->FireAll(TickOf(impl_->Now())); }
 
 void TimerService::Wake() noexcept { impl_->Wake(); }
+
+void TimerService::AddPending() noexcept { impl_->pending.fetch_add(1, std::memory_order_seq_cst); }
+
+void TimerService::RemovePending() noexcept {
+  impl_->pending.fetch_sub(1, std::memory_order_seq_cst);
+  if (impl_->on_remove != nullptr) impl_->on_remove(impl_->remove_context);
+}
+
+std::size_t TimerService::Pending() const noexcept { return impl_->pending.load(std::memory_order_seq_cst); }
+
+void TimerService::OnRemovePending(void (*note)(void*) noexcept, void* context) noexcept {
+  impl_->on_remove = note;
+  impl_->remove_context = context;
+}
 
 void TimerService::SetChore(TimePoint (*chore)(void*) noexcept, void* context) noexcept {
   impl_->chore = chore;

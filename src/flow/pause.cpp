@@ -6,12 +6,10 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
   core = &task;
   step = &next;
   owner_flag.store(false, std::memory_order_relaxed);
-  is_pending = true;
-  ExecutorAccess::AddPending(ExecutorOf(*core));
   try {
     Begin(until);
   } catch (...) {
-    (void)Finish();
+    Leave();
     return Error::FromCurrentException();
   }
   PostSecond();
@@ -19,7 +17,7 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
 }
 
 Error Pause::Finish() noexcept {
-  if (std::exchange(is_pending, false)) ExecutorAccess::RemovePending(ExecutorOf(*core));
+  Leave();
   if (!was_shut_down) return {};
   return Error(Errc::Cancelled).WithCause(Errc::ShutDown);
 }

@@ -13,16 +13,18 @@ namespace {
 
 // A task without a body that a timer completes. As a waiter for itself it hears of a Cancel().
 //
-// Its second reference, and its place in the executor's count of pending work, belong to whoever takes the
+// Its second reference, and its place in the count of pending work, belong to whoever takes the
 // timer out: the timer's thread, a Cancel() that comes before, or the later of the two when they meet.
 struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   explicit SleepCore(std::source_location location) noexcept : ValueCore<void>(kOps, location, 2) {
+    TaskCore::timers = nullptr;
     state.store(kRunning | kNoBody, sync::memory_order_relaxed);
     Waiter::notify = OnEnd;
     (void)waiters.Add(*this);
   }
 
   [[nodiscard]] ContextNode& NapContext() noexcept { return *parent; }
+  [[nodiscard]] TimerService*& NapTimers() noexcept { return TaskCore::timers; }
 
   void OnWake(TimerEvent event) noexcept {
     if (event == TimerEvent::ShutDown && !EndOf(*this)) {
@@ -31,24 +33,24 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
       Waiter::notify = [](Waiter&, TaskCore&, Notice) noexcept -> TaskCore* { return nullptr; };
       BodyResult result;
       EndSet(*this, result);
-      return Leave();
+      return GoAway();
     }
-    LeaveSecond();  // a Cancel() was faster: OnEnd() was called or will be
+    GoSecond();  // a Cancel() was faster: OnEnd() was called or will be
   }
 
   static TaskCore* OnEnd(Waiter& waiter, TaskCore& /*core*/, Notice /*notice*/) noexcept {
     auto& self = static_cast<SleepCore&>(waiter);
-    self.End() ? self.Leave() : self.LeaveSecond();
+    self.End() ? self.GoAway() : self.GoSecond();
     return nullptr;
   }
 
-  // Acquire and release: the second sees that the first is through with the executor.
-  void LeaveSecond() noexcept {
-    if (owner_flag.exchange(true, std::memory_order_acq_rel)) Leave();
+  // Acquire and release: the second sees that the first is through with the timers.
+  void GoSecond() noexcept {
+    if (owner_flag.exchange(true, std::memory_order_acq_rel)) GoAway();
   }
 
-  void Leave() noexcept {
-    ExecutorAccess::RemovePending(ExecutorOf(*this));
+  void GoAway() noexcept {
+    Leave();
     Unref(*this);
   }
 
@@ -75,14 +77,7 @@ void Arm(SleepCore& core, ContextNode& parent, TimePoint until) {
     CancelTask(core, ended);
     return Unref(core);
   }
-  Executor& executor = ExecutorOf(parent);
-  ExecutorAccess::AddPending(executor);
-  try {
-    core.Begin(until);
-  } catch (...) {
-    ExecutorAccess::RemovePending(executor);
-    throw;
-  }
+  core.Begin(until);
 }
 
 Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
@@ -97,7 +92,7 @@ Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
     SetName(core, where.Name());
     Arm(core, parent, until);
   } catch (...) {
-    Unref(core);  // the timer's
+    core.GoAway();  // the timer's reference
     throw;
   }
   return task;

@@ -10,8 +10,7 @@ namespace orchestrate::inline v1::detail {
 struct LinkedWait : ThreadWait, Link {
   // `context` may be null: then only Finish() ends the wait.
   explicit LinkedWait(ContextNode* context) noexcept
-      : ThreadWait(context != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(*context)) : nullptr),
-        node(context) {
+      : ThreadWait(context != nullptr ? RuntimeOf(*context) : nullptr), node(context) {
     // The thread cannot outrun this: RemoveLink() takes the lock of the list.
     fire = [](Link& link) noexcept -> Deferred* {
       static_cast<LinkedWait&>(link).Nudge();

@@ -18,7 +18,7 @@ ChildScope::ChildScope(ContextNode& parent_node, std::uint32_t more_flags) noexc
     : ScopeNode(&parent_node, more_flags | (parent_node.scope->flags & (kObserved | kDeadline))) {
   RefNode(parent_node);
   seen_epoch.store(parent_node.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
-  executor.store(&ExecutorOf(parent_node), sync::memory_order_release);
+  home = parent_node.scope->home;
   deadline = parent_node.scope->deadline;
 }
 
@@ -70,10 +70,12 @@ struct ShieldScope final : ChildScope {
 };
 
 struct ExecutorScope final : ChildScope {
-  ExecutorScope(ContextNode& parent_node, Executor& own) noexcept : ChildScope(parent_node, 0) {
-    executor.store(&own, sync::memory_order_release);
-    flags = (flags & ~std::uint32_t{kObserved}) | (ObserverOf(own) != nullptr ? kObserved : 0U);
+  ExecutorScope(ContextNode& parent_node, Executor& own) : ChildScope(parent_node, 0) {
+    home = &RootOf(own);
+    RefNode(*home);
+    flags = (flags & ~std::uint32_t{kObserved}) | (home->flags & kObserved);
   }
+  ~ExecutorScope() override { UnrefNode(*home); }
 };
 
 struct StopScope final : ChildScope {
@@ -118,9 +120,9 @@ struct DoneCallback final : Link, WorkNode {
     try {
       self.fn();
     } catch (...) {
-      SendReport(&ExecutorOf(*self.node), {.what = "a call-back of Context::OnDone threw",
-                                           .task = {},
-                                           .error = Error::FromCurrentException()});
+      SendReport(&LastingExecutorOf(*self.node), {.what = "a call-back of Context::OnDone threw",
+                                                  .task = {},
+                                                  .error = Error::FromCurrentException()});
     }
     self.Drop();
   }

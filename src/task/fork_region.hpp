@@ -10,8 +10,7 @@ namespace orchestrate::inline v1::detail {
 // One call of ForkJoin(): the task that it is, and what its forks have put up for others.
 class ForkRegion {
  public:
-  explicit ForkRegion(TaskCore& core) noexcept
-      : core_(core), runtime_(ExecutorAccess::RuntimeOf(ExecutorOf(core))) {}
+  explicit ForkRegion(TaskCore& core) noexcept : core_(core), runtime_(detail::RuntimeOf(core)) {}
   ForkRegion(const ForkRegion&) = delete;
   ForkRegion& operator=(const ForkRegion&) = delete;
 

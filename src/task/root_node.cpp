@@ -91,6 +91,7 @@ void UnrefRoot(RootNode& root, std::uint32_t count) noexcept {
 RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base, kRoot) {
   if (base != nullptr) RefNode(*base);
   executor.store(&owner, sync::memory_order_release);
+  runtime = ExecutorAccess::RuntimeOf(owner);
   if (ObserverOf(owner) != nullptr) flags |= kObserved;
 }
 
@@ -122,6 +123,12 @@ ScopeNode& RootOf(Executor& executor) {
     delete made;
   }
   return static_cast<RootNode&>(*found);
+}
+
+Executor& LastingExecutorOf(const ContextNode& node) noexcept {
+  const ContextNode* root = node.scope->home;
+  while (root->parent != nullptr) root = root->parent;  // the root of the executor below
+  return ExecutorOf(*root);
 }
 
 ScopeNode& DefaultRoot() {

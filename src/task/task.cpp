@@ -47,7 +47,7 @@ bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
 
 TimePoint TaskHandle::ClockNow() const noexcept {
   if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr)
-    return ExecutorOf(*core_).Now();
+    return LastingExecutorOf(*core_).Now();
   if (const TaskCore* current = CurrentTask()) return ExecutorOf(*current).Now();
   return Clock::now();
 }

@@ -196,7 +196,7 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
     at = at->next;
     TaskCore* next = waiter.notify(waiter, core, Notice::Ended);
     if (next == nullptr) continue;
-    const auto* runtime = ExecutorAccess::RuntimeOf(ExecutorOf(*next));
+    const auto* runtime = RuntimeOf(*next);
     if (runtime == nullptr || runtime != t_thread.runtime || t_thread.slot == nullptr) {
       PostNode(ExecutorOf(*next), *next);
     } else if (last == nullptr) {
@@ -338,7 +338,7 @@ AfterNode* AsAfterNode(Waiter& waiter) noexcept {
 }  // namespace
 
 void NoteQueued(TaskCore& core) noexcept {
-  if (ExecutorAccess::RuntimeOf(ExecutorOf(core)) == nullptr) TellToLook(core);
+  if (RuntimeOf(core) == nullptr) TellToLook(core);
 }
 
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.

@@ -21,16 +21,17 @@ constexpr int kSpins = 200;  // about two microseconds: a body that runs on anot
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
 
 // Inside a body of a strand nobody else can run what is queued there. Its entry stays and is skipped later.
-void ClaimOnStrand(TaskCore& core, const Executor& executor) noexcept {
-  const Capabilities can = executor.GetCapabilities();
-  if (can.blocking && !can.parallel && WorksOn(Frames(), executor)) TryRun(core, kQueued);
+void ClaimOnStrand(TaskCore& core) noexcept {
+  if (!WorksOn(Frames(), *core.scope->home)) return;
+  const Capabilities can = ExecutorOf(core).GetCapabilities();
+  if (can.blocking && !can.parallel) TryRun(core, kQueued);
 }
 
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
-  Executor& executor = ExecutorOf(core);
   if (StackLeft() < kClaimStack) return;
-  if (ExecutorAccess::RuntimeOf(executor) == nullptr) return ClaimOnStrand(core, executor);
+  if (RuntimeOf(core) == nullptr) return ClaimOnStrand(core);
+  Executor& executor = ExecutorOf(core);
   const ClaimRight right(executor);
   if (!right) return;
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
@@ -44,7 +45,7 @@ void ClaimQueued(TaskCore& core) noexcept {
 
 bool IsOnStrand() noexcept {
   for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
-    if (ExecutorAccess::RuntimeOf(ExecutorOf(*frame->core)) == nullptr) return true;
+    if (RuntimeOf(*frame->core) == nullptr) return true;
   }
   return false;
 }
@@ -62,7 +63,7 @@ void ClaimAttached(TaskCore& core) noexcept {
     }
   }
   const auto claim = [](TaskCore& task) {
-    if (task.PhaseNow() == kQueued && StackLeft() >= kClaimStack) ClaimOnStrand(task, ExecutorOf(task));
+    if (task.PhaseNow() == kQueued && StackLeft() >= kClaimStack) ClaimOnStrand(task);
   };
   for (; !before.empty(); before.pop_back()) {
     claim(*before.back());
@@ -75,7 +76,7 @@ void ClaimAttached(TaskCore& core) noexcept {
 Error LookAgain(TaskCore& core) noexcept {
   if (core.PhaseNow() == kAttached) ClaimAttached(core);
   if (!IsBehind(Frames(), core)) return {};
-  ClaimOnStrand(core, ExecutorOf(core));
+  ClaimOnStrand(core);
   if (!IsBehind(Frames(), core)) return {};
   return {Errc::WouldDeadlock, "Wait: the task is queued behind the one that waits"};
 }
@@ -123,8 +124,7 @@ struct TaskWaiter : Waiter, ThreadWait {
 };
 
 RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  return core.PhaseNow() >= kQueued && core.scope != nullptr ? ExecutorAccess::RuntimeOf(ExecutorOf(core))
-                                                             : nullptr;
+  return core.PhaseNow() >= kQueued && core.scope != nullptr ? RuntimeOf(core) : nullptr;
 }
 
 // Blocks until the end or `until`; true at the end.

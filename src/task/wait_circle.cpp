@@ -42,9 +42,9 @@ bool Holds(const Frame* frames, const TaskCore& core) noexcept {
 
 }  // namespace
 
-bool WorksOn(const Frame* frames, const Executor& executor) noexcept {
+bool WorksOn(const Frame* frames, const ContextNode& root) noexcept {
   for (; frames != nullptr; frames = frames->outer) {
-    if (&ExecutorOf(*frames->core) == &executor) return true;
+    if (frames->core->scope->home == &root) return true;
   }
   return false;
 }
@@ -54,9 +54,9 @@ bool IsBehind(const Frame* frames, const TaskCore& core) noexcept {
   const bool is_job = core.Ops().help != nullptr && phase == kRunning;
   if (frames == nullptr || (phase != kQueued && !is_job)) return false;
   // A strand may run on another one.
-  for (Executor* at = &ExecutorOf(core); at != nullptr; at = ExecutorAccess::BaseOf(*at)) {
-    if (ExecutorAccess::RuntimeOf(*at) != nullptr) return false;
-    if (!at->GetCapabilities().parallel && WorksOn(frames, *at)) return true;
+  for (const ContextNode* at = core.scope->home; at != nullptr; at = at->parent) {
+    if (RuntimeOf(*at) != nullptr) return false;
+    if (WorksOn(frames, *at) && !ExecutorOf(*at).GetCapabilities().parallel) return true;
   }
   return false;
 }

@@ -39,7 +39,7 @@ class BlockedWait : public ListNode<> {
 // Whether `core` cannot end before a body of `frames` has left: its own, or that of a task which it admitted.
 [[nodiscard]] bool Keeps(const Frame* frames, const TaskCore& core) noexcept;
 
-// Whether one of `frames` is a body bound to `executor`.
-[[nodiscard]] bool WorksOn(const Frame* frames, const Executor& executor) noexcept;
+// Whether one of `frames` is a body bound to the executor of `root`.
+[[nodiscard]] bool WorksOn(const Frame* frames, const ContextNode& root) noexcept;
 
 }  // namespace orchestrate::inline v1::detail

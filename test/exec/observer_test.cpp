@@ -108,6 +108,15 @@ TEST_P(ObserverOnWorkers, SeesTheEndBeforeWhoeverWaitsForIt) {
   }
 }
 
+TEST_P(ObserverOnWorkers, SeesTheTasksOfAStrand) {
+  Strand strand(runtime_.GetExecutor());
+  auto named = Invoke(Where(ctx_).On(strand), [] {});
+  auto below = Invoke(strand.Background(), [] {});
+  EXPECT_FALSE(WaitAll(named, below));
+  EXPECT_THAT(diary_.Of(named.Id()), ElementsAre("spawned", "started", "ended"));
+  EXPECT_THAT(diary_.Of(below.Id()), ElementsAre("spawned", "started", "ended"));
+}
+
 TEST_P(ObserverOnWorkers, SeesNothingOfATaskThatNobodyStarted) {
   auto task = NewTask([] {});
   const auto id = task.Id();

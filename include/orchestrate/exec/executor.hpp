@@ -40,7 +40,8 @@ struct Capabilities {
 
 /// The narrow interface where work runs.
 ///
-/// An executor outlives the tasks that were bound to it by name. Whoever implements one calls
+/// An executor outlives the tasks that were bound to it by name; once the end of the last one was seen it may
+/// go, also while handles are left. Whoever implements one calls
 /// `Work::operator()` exactly once for each work it accepted, from a thread of its choice, and never
 /// inside `Post`.
 class ORCHESTRATE_API Executor {
@@ -83,9 +84,6 @@ class ORCHESTRATE_API Executor {
 
   // The executor that this one runs on, if any: the root context here ends with the one there.
   [[nodiscard]] virtual Executor* Base() noexcept { return nullptr; }
-  // Pending work that lies in no queue (a sleeping task, a repeat between two runs).
-  virtual void AddPending() noexcept {}
-  virtual void RemovePending() noexcept {}
 
   detail::RuntimeCore* runtime_ = nullptr;  // set when this executor is a Runtime's arena
   std::atomic<detail::Attachment*> attachment_{nullptr};

@@ -30,8 +30,6 @@ class ORCHESTRATE_API Strand final : public Executor {
 
  private:
   [[nodiscard]] Executor* Base() noexcept override;
-  void AddPending() noexcept override;
-  void RemovePending() noexcept override;
 
   struct Core;
   Core* core_;

@@ -77,6 +77,18 @@ class ORCHESTRATE_API TimerService {
   /// Returns how many timers are armed.
   [[nodiscard]] std::size_t Armed() const noexcept;
 
+  /// Counts work that waits for a timer and lies in no queue, such as a sleeping task.
+  void AddPending() noexcept;
+
+  /// Counts it as awake or ended.
+  void RemovePending() noexcept;
+
+  /// Returns how much work waits for a timer only.
+  [[nodiscard]] std::size_t Pending() const noexcept;
+
+  /// Sets what RemovePending() calls, before anything is pending.
+  void OnRemovePending(void (*note)(void*) noexcept, void* context) noexcept;
+
   /// Returns when the next timer is due, `TimePoint::max()` when none is armed; it may be too early after a
   /// Cancel().
   [[nodiscard]] TimePoint NextDue() const noexcept;

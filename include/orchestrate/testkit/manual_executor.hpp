@@ -63,18 +63,14 @@ class ORCHESTRATE_API ManualExecutor final : public Executor {
   [[nodiscard]] std::size_t Queued() const noexcept;
 
   /// Returns how much work waits for a timer only, such as a sleep.
-  [[nodiscard]] std::size_t Pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t Pending() const noexcept { return timers_.Pending(); }
 
  private:
-  void AddPending() noexcept override { pending_.fetch_add(1, std::memory_order_relaxed); }
-  void RemovePending() noexcept override { pending_.fetch_sub(1, std::memory_order_relaxed); }
-
   [[nodiscard]] bool CloseIfEmpty() noexcept;
 
   ManualClock clock_;
   TimerService timers_;
   std::atomic<bool> running_{true};
-  std::atomic<std::size_t> pending_{0};
   mutable detail::Mutex mutex_;
   detail::IntrusiveQueue<detail::WorkNode> queue_;  // under mutex_
   std::size_t queued_ = 0;                          // under mutex_

@@ -15,8 +15,6 @@ struct ExecutorAccess {
   static void SetRuntime(Executor& e, RuntimeCore& core) noexcept { e.runtime_ = &core; }
   static std::atomic<Attachment*>& AttachmentOf(Executor& e) noexcept { return e.attachment_; }
   static Executor* BaseOf(Executor& e) noexcept { return e.Base(); }
-  static void AddPending(Executor& e) noexcept { e.AddPending(); }
-  static void RemovePending(Executor& e) noexcept { e.RemovePending(); }
 };
 
 // Queues a node that was accepted before (a continuation, a tick): never refused, except by a foreign

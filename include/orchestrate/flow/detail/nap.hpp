@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/context_node.hpp>
@@ -8,6 +10,7 @@ namespace orchestrate::inline v1::detail {
 
 // The part of something that waits for a time, and less when a context ends. `Self` derives from it and has
 //   ContextNode& NapContext() noexcept       whose end wakes it; it carries the executor, too
+//   TimerService*& NapTimers() noexcept      kept, since a task's executor may go at once when the task ends
 //   void OnWake(TimerEvent event) noexcept   on the thread of the timers, once after each Begin(): no user
 //   code
 template <class Self>
@@ -25,33 +28,42 @@ struct Nap : Timer, Link {
   }
 
   // Sleeps until `until`, or no longer than to the next turn when the context has ended. The caller holds a
-  // reference to Self beyond the call. Throws std::bad_alloc, then nothing was begun.
+  // reference to Self beyond the call. Counts as pending work until Leave(). Throws std::bad_alloc, then it
+  // does not sleep.
   void Begin(TimePoint until) {
     ContextNode& context = static_cast<Self&>(*this).NapContext();
+    TimerService& timers = ExecutorOf(context).Timers();
+    timers.AddPending();
+    static_cast<Self&>(*this).NapTimers() = &timers;
     if (NeedsLink(context) && !AddLink(context, *this)) until = TimePoint::min();
-    ExecutorOf(context).Timers().Schedule(*this, until);
+    timers.Schedule(*this, until);
     // An end between the entry and the arming found nothing to hurry.
     if (EndOf(context)) Hurry();
   }
 
   // Makes it wake with the next turn, if it still sleeps.
   void Hurry() noexcept {
-    TimerService& timers = ExecutorOf(static_cast<Self&>(*this).NapContext()).Timers();
+    TimerService& timers = *static_cast<Self&>(*this).NapTimers();
     if (timers.Cancel(*this)) timers.Schedule(*this, TimePoint::min());
+  }
+
+  // After each Begin(), also one that threw: it is pending no more.
+  void Leave() noexcept {
+    TimerService* timers = std::exchange(static_cast<Self&>(*this).NapTimers(), nullptr);
+    if (timers != nullptr) timers->RemovePending();
   }
 
   // Ends it; false when OnWake() was called or will be.
   [[nodiscard]] bool End() noexcept {
-    ContextNode& context = static_cast<Self&>(*this).NapContext();
-    RemoveLink(context, *this);
-    return ExecutorOf(context).Timers().Cancel(*this);
+    auto& self = static_cast<Self&>(*this);
+    RemoveLink(self.NapContext(), self);
+    return self.NapTimers()->Cancel(self);
   }
 
  private:
   // A runtime's root ends together with the runtime's timers, which wakes it as well.
   static bool NeedsLink(const ContextNode& context) noexcept {
-    return (context.flags & ContextNode::kRoot) == 0 ||
-           ExecutorAccess::RuntimeOf(ExecutorOf(context)) == nullptr;
+    return (context.flags & ContextNode::kRoot) == 0 || RuntimeOf(context) == nullptr;
   }
 };
 

@@ -10,6 +10,7 @@ namespace orchestrate::inline v1::detail {
 // next step when its time has come, or at once when the task is cancelled or its context ends.
 struct Pause : Nap<Pause> {
   [[nodiscard]] ContextNode& NapContext() noexcept { return *core; }
+  [[nodiscard]] TimerService*& NapTimers() noexcept { return timers; }
 
   void OnWake(TimerEvent event) noexcept {
     was_shut_down = event == TimerEvent::ShutDown;
@@ -30,8 +31,8 @@ struct Pause : Nap<Pause> {
 
   TaskCore* core = nullptr;
   WorkNode* step = nullptr;
+  TimerService* timers = nullptr;  // while pending
   bool was_shut_down = false;
-  bool is_pending = false;
 };
 
 }  // namespace orchestrate::inline v1::detail

@@ -63,8 +63,10 @@ struct ScopeNode : ContextNode {
   virtual void Activate() noexcept {}
   [[nodiscard]] virtual const void* ValueOf(const void* key) const noexcept { return (void)key, nullptr; }
 
-  sync::atomic<Executor*> executor{nullptr};
-  TimePoint deadline = TimePoint::max();  // the earliest of this scope and its ancestors
+  ScopeNode* home = this;  // the root of its executor; holds a reference where it was named
+  sync::atomic<Executor*> executor{nullptr};  // of a root
+  RuntimeCore* runtime = nullptr;             // of a root: its executor, when that is a runtime's
+  TimePoint deadline = TimePoint::max();      // the earliest of this scope and its ancestors
 };
 
 // Counts the ends of all nodes of the process. A node whose `seen_epoch` equals it cannot have ended since.
@@ -93,9 +95,18 @@ ORCHESTRATE_API bool EndScope(ContextNode& node, Error cause) noexcept;
 // Publishes that `node`, whose kEnded flag was just set, has ended: epoch, then everything linked below it.
 ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
 
+// One that refuses everything once the executor has ended, which it may at any moment after its last task.
 [[nodiscard]] inline Executor& ExecutorOf(const ContextNode& node) noexcept {
-  return *node.scope->executor.load(sync::memory_order_acquire);
+  return *node.scope->home->executor.load(sync::memory_order_acquire);
 }
+
+// The runtime that is its executor, or null; the node keeps it in memory.
+[[nodiscard]] inline RuntimeCore* RuntimeOf(const ContextNode& node) noexcept {
+  return node.scope->home->runtime;
+}
+
+// The executor at the bottom, below all strands: a runtime stays there also when it and the task have ended.
+[[nodiscard]] ORCHESTRATE_API Executor& LastingExecutorOf(const ContextNode& node) noexcept;
 
 // The root context of `executor`, made on first use; the reference is borrowed.
 ORCHESTRATE_API ScopeNode& RootOf(Executor& executor);

@@ -73,7 +73,10 @@ struct TaskCore : WorkNode, ContextNode {
   sync::atomic<std::uint64_t> ticks{0};
   sync::atomic<std::uintptr_t> site;  // a source_location, or with bit 0 set a SiteInfo with a name
   sync::atomic<std::uint64_t> id{0};  // given on first request
-  TaskCore* successor = nullptr;  // the next continuation of the same predecessor, posted when this starts
+  union {
+    TaskCore* successor = nullptr;  // the next continuation of the same predecessor, posted when this starts
+    TimerService* timers;           // of a sleep, which has no body to start
+  };
 };
 
 // ---- life ----
