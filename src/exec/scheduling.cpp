@@ -124,25 +124,20 @@ TimerService* BlockingSection::VirtualTimers() const noexcept {
 
 // ---- the rest ----
 
-namespace {
+void SendReport(RuntimeCore* runtime, const Report& report) noexcept {
+  if (runtime != nullptr) return runtime->SendReport(report);
+  PrintReport(report);
+}
 
-// The runtime whose workers run the work of `executor`, or null.
-RuntimeCore* RuntimeBelow(Executor* executor) noexcept {
-  for (; executor != nullptr; executor = ExecutorAccess::BaseOf(*executor)) {
-    if (RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor)) return runtime;
+RuntimeCore* RuntimeBelow(Executor& executor) noexcept {
+  for (Executor* at = &executor; at != nullptr; at = ExecutorAccess::BaseOf(*at)) {
+    if (RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*at)) return runtime;
   }
   return nullptr;
 }
 
-}  // namespace
-
-void SendReport(Executor* executor, const Report& report) noexcept {
-  if (RuntimeCore* runtime = RuntimeBelow(executor)) return runtime->SendReport(report);
-  PrintReport(report);
-}
-
 Observer* ObserverOf(Executor& executor) noexcept {
-  const RuntimeCore* runtime = RuntimeBelow(&executor);
+  const RuntimeCore* runtime = RuntimeBelow(executor);
   return runtime != nullptr ? runtime->GetObserver() : nullptr;
 }
 

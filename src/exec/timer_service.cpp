@@ -220,21 +220,26 @@ TimerService::~TimerService() { Stop(); }
 TimePoint TimerService::Now() const noexcept { return impl_->Now(); }
 
 void TimerService::Schedule(detail::Timer& timer, TimePoint deadline) noexcept {
-  const std::uint64_t tick = DeadlineTick(deadline);
-  bool wake = false;
-  bool closed = false;
+  if (TrySchedule(timer, deadline)) return;
   {
     const std::lock_guard lock(impl_->mutex);
-    closed = impl_->closed;
+    impl_->wheel.Schedule(timer, 0);
+  }
+  impl_->FireAll(TimerWheel::kNever);
+}
+
+bool TimerService::TrySchedule(detail::Timer& timer, TimePoint deadline) noexcept {
+  const std::uint64_t tick = DeadlineTick(deadline);
+  bool wake = false;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->closed) return false;
     impl_->wheel.Schedule(timer, impl_->stopped ? 0 : tick);
     wake = tick < impl_->sleeping_until || impl_->stopped;
     if (wake) impl_->sleeping_until = tick;  // one wake is enough until something earlier comes
   }
-  if (closed) {
-    impl_->FireAll(TimerWheel::kNever);
-  } else if (wake) {
-    impl_->Wake();
-  }
+  if (wake) impl_->Wake();
+  return true;
 }
 
 bool TimerService::Cancel(detail::Timer& timer) noexcept {

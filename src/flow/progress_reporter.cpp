@@ -17,7 +17,7 @@ ProgressReporter::ProgressReporter(Crew& crew, Function<void(const Progress&)> c
 
 void ProgressReporter::Arm() noexcept {
   TimerService& timers = crew_.GetExecutor().Timers();
-  timers.Schedule(*this, SaturatingAdd(timers.Now(), interval_));
+  stopped_ = !timers.TrySchedule(*this, SaturatingAdd(timers.Now(), interval_));
 }
 
 void ProgressReporter::Start() noexcept {
@@ -82,7 +82,7 @@ void ProgressReporter::Call() noexcept {
   try {
     call_back_(crew_.Now());
   } catch (...) {
-    SendReport(&crew_.GetExecutor(),
+    SendReport(RuntimeBelow(crew_.GetExecutor()),
                {.what = "a progress call-back threw", .task = {}, .error = Error::FromCurrentException()});
   }
 }

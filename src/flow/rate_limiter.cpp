@@ -123,8 +123,9 @@ struct RateLimiter::State : detail::GuardedTimer {
     if (SaturatingAdd(now, bucket.TimeUntil(now, ahead)) > deadline) return Grant::TooLate;
     queued += waiter.count;
     waiters.PushBack(waiter);
-    if (waiters.Front() == &waiter) ArmForFirst();
-    return Grant::Waiting;
+    if (waiters.Front() != &waiter || ArmForFirst()) return Grant::Waiting;
+    Remove(waiter);
+    return Grant::ShutDown;
   }
 
   // True when the waiter has left unserved; false when it was, or is being, notified.
@@ -169,21 +170,27 @@ struct RateLimiter::State : detail::GuardedTimer {
   }
 
   void ServeFirst(Waiters& served) noexcept {
-    while (PermitWaiter* first = waiters.Front()) {
-      if (!bucket.TryTake(first->executor->Now(), first->count)) break;
-      Move(*first, Grant::Granted, served);
+    for (;;) {
+      while (PermitWaiter* first = waiters.Front()) {
+        if (!bucket.TryTake(first->executor->Now(), first->count)) break;
+        Move(*first, Grant::Granted, served);
+      }
+      if (ArmForFirst()) return;
+      DropThoseOf(&waiters.Front()->executor->Timers(), served);
     }
-    ArmForFirst();
   }
 
-  void ArmForFirst() noexcept {
+  // False when the timers of the first were closed: then none is armed.
+  [[nodiscard]] bool ArmForFirst() noexcept {
     PermitWaiter* first = waiters.Front();
     TimerService* timers = first != nullptr ? &first->executor->Timers() : nullptr;
     if (armed_on != nullptr && armed_on != timers) armed_on->Cancel(*this);
-    armed_on = timers;
-    if (first == nullptr) return;
+    armed_on = nullptr;
+    if (first == nullptr) return true;
     const TimePoint now = first->executor->Now();
-    timers->Schedule(*this, SaturatingAdd(now, bucket.TimeUntil(now, first->count)));
+    if (!timers->TrySchedule(*this, SaturatingAdd(now, bucket.TimeUntil(now, first->count)))) return false;
+    armed_on = timers;
+    return true;
   }
 
   // The timers of `stopped` tell no time any more.

@@ -120,9 +120,9 @@ struct DoneCallback final : Link, WorkNode {
     try {
       self.fn();
     } catch (...) {
-      SendReport(&LastingExecutorOf(*self.node), {.what = "a call-back of Context::OnDone threw",
-                                                  .task = {},
-                                                  .error = Error::FromCurrentException()});
+      SendReport(LastingRuntimeOf(*self.node), {.what = "a call-back of Context::OnDone threw",
+                                                .task = {},
+                                                .error = Error::FromCurrentException()});
     }
     self.Drop();
   }

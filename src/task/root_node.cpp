@@ -125,11 +125,19 @@ ScopeNode& RootOf(Executor& executor) {
   return static_cast<RootNode&>(*found);
 }
 
-Executor& LastingExecutorOf(const ContextNode& node) noexcept {
+namespace {
+
+const ContextNode& BottomOf(const ContextNode& node) noexcept {
   const ContextNode* root = node.scope->home;
   while (root->parent != nullptr) root = root->parent;  // the root of the executor below
-  return ExecutorOf(*root);
+  return *root;
 }
+
+}  // namespace
+
+Executor& LastingExecutorOf(const ContextNode& node) noexcept { return ExecutorOf(BottomOf(node)); }
+
+RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept { return RuntimeOf(BottomOf(node)); }
 
 ScopeNode& DefaultRoot() {
   if (IsForked()) return RootOf(Ended());  // where no runtime can be made any more

@@ -71,7 +71,7 @@ namespace {
 
 void ReportUnread(TaskCore& core) noexcept {
   const auto location = SiteOf(core);
-  SendReport(core.scope != nullptr ? &LastingExecutorOf(core) : nullptr,
+  SendReport(core.scope != nullptr ? LastingRuntimeOf(core) : nullptr,
              {.what = "a task failed and nobody read its error",
               .task = NameOf(core),
               .file = location.file_name(),

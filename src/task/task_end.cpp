@@ -6,6 +6,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -187,6 +188,14 @@ struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
 };
 
+// What is posted may end at once, and this thread may be the last to know its runtime: its root keeps that.
+void PostFromOutside(TaskCore& next) noexcept {
+  auto& root = static_cast<RootNode&>(*next.scope->home);
+  RefRoot(root, 1);
+  PostNode(ExecutorOf(next), next);
+  UnrefRoot(root, 1);
+}
+
 // Returns the first of the continuations that this worker has to run now; the others follow one another.
 TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
   TaskCore* first = nullptr;
@@ -198,7 +207,7 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
     if (next == nullptr) continue;
     const auto* runtime = RuntimeOf(*next);
     if (runtime == nullptr || runtime != t_thread.runtime || t_thread.slot == nullptr) {
-      PostNode(ExecutorOf(*next), *next);
+      PostFromOutside(*next);
     } else if (last == nullptr) {
       first = last = next;
     } else {

@@ -51,6 +51,9 @@ class Function<R(Args...)> {
   Function(F&& fn) {  // NOLINT(google-explicit-constructor): lambdas convert
     using Callable = std::decay_t<F>;
     if (detail::IsEmptyCallable<Callable>(fn)) return;
+    // TakeFrom() copies the whole place.
+    if constexpr (std::is_empty_v<Callable> || sizeof(Callable) < kInsideSize)
+      std::memset(place_, 0, kInsideSize);
     if constexpr (kFitsInside<Callable>) {
       ::new (static_cast<void*>(place_)) Callable(std::forward<F>(fn));
       ops_ = &kInsideOps<Callable>;

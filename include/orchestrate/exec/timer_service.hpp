@@ -57,8 +57,13 @@ class ORCHESTRATE_API TimerService {
   /// Returns the clock's time.
   [[nodiscard]] TimePoint Now() const noexcept;
 
-  /// Arms `timer` for `deadline`; after Stop() it fires at once with `TimerEvent::ShutDown`.
+  /// Arms `timer` for `deadline`; after Stop() it fires at once with `TimerEvent::ShutDown`, after Close() on
+  /// the calling thread.
   void Schedule(detail::Timer& timer, TimePoint deadline) noexcept;
+
+  /// Does the same, but arms nothing after Close(): then false, for callers who hold a lock that `timer`
+  /// takes.
+  [[nodiscard]] bool TrySchedule(detail::Timer& timer, TimePoint deadline) noexcept;
 
   /// Disarms `timer`; false when it has fired, fires now, or was never armed.
   bool Cancel(detail::Timer& timer) noexcept;

@@ -90,8 +90,11 @@ class ORCHESTRATE_API BlockingSection {
   Error failure_;
 };
 
-// Tells the executor's runtime, or standard error, what nobody read.
-ORCHESTRATE_API void SendReport(Executor* executor, const Report& report) noexcept;
+// Tells the runtime, or without one standard error, what nobody read.
+ORCHESTRATE_API void SendReport(RuntimeCore* runtime, const Report& report) noexcept;
+
+// The runtime whose workers run the work of `executor`, or null.
+ORCHESTRATE_API RuntimeCore* RuntimeBelow(Executor& executor) noexcept;
 
 ORCHESTRATE_API Observer* ObserverOf(Executor& executor) noexcept;
 

@@ -22,7 +22,8 @@ struct Nap : Timer, Link {
       self.OnWake(event);
     };
     Link::fire = [](Link& link) noexcept -> Deferred* {
-      static_cast<Self&>(link).Hurry();
+      auto& self = static_cast<Self&>(link);
+      self.Hurry(*self.NapTimers());  // not over: who ends it takes the link out first
       return nullptr;
     };
   }
@@ -37,14 +38,9 @@ struct Nap : Timer, Link {
     static_cast<Self&>(*this).NapTimers() = &timers;
     if (NeedsLink(context) && !AddLink(context, *this)) until = TimePoint::min();
     timers.Schedule(*this, until);
-    // An end between the entry and the arming found nothing to hurry.
-    if (EndOf(context)) Hurry();
-  }
-
-  // Makes it wake with the next turn, if it still sleeps.
-  void Hurry() noexcept {
-    TimerService& timers = *static_cast<Self&>(*this).NapTimers();
-    if (timers.Cancel(*this)) timers.Schedule(*this, TimePoint::min());
+    // An end between the entry and the arming found nothing to hurry. It may be over already: not through
+    // NapTimers().
+    if (EndOf(context)) Hurry(timers);
   }
 
   // After each Begin(), also one that threw: it is pending no more.
@@ -61,6 +57,11 @@ struct Nap : Timer, Link {
   }
 
  private:
+  // Makes it wake with the next turn, if it still sleeps.
+  void Hurry(TimerService& timers) noexcept {
+    if (timers.Cancel(*this)) timers.Schedule(*this, TimePoint::min());
+  }
+
   // A runtime's root ends together with the runtime's timers, which wakes it as well.
   static bool NeedsLink(const ContextNode& context) noexcept {
     return (context.flags & ContextNode::kRoot) == 0 || RuntimeOf(context) == nullptr;

@@ -105,8 +105,10 @@ ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
   return node.scope->home->runtime;
 }
 
-// The executor at the bottom, below all strands: a runtime stays there also when it and the task have ended.
+// The executor at the bottom, below all strands, and its runtime or null. A runtime stays there also when it
+// and the task have ended.
 [[nodiscard]] ORCHESTRATE_API Executor& LastingExecutorOf(const ContextNode& node) noexcept;
+[[nodiscard]] ORCHESTRATE_API RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept;
 
 // The root context of `executor`, made on first use; the reference is borrowed.
 ORCHESTRATE_API ScopeNode& RootOf(Executor& executor);
