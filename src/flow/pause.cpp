@@ -5,7 +5,7 @@ namespace orchestrate::inline v1::detail {
 Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
   core = &task;
   step = &next;
-  owner_flag.store(false, std::memory_order_relaxed);
+  parties.Reset();
   try {
     Begin(until);
   } catch (...) {

@@ -44,9 +44,8 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
     return nullptr;
   }
 
-  // Acquire and release: the second sees that the first is through with the timers.
   void GoSecond() noexcept {
-    if (owner_flag.exchange(true, std::memory_order_acq_rel)) GoAway();
+    if (parties.Leave()) GoAway();
   }
 
   void GoAway() noexcept {

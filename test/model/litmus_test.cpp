@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <test/model/support.hpp>
+#include <test/model/model.hpp>
 
 // The engine against small programs whose possible outcomes the standard decides.
 namespace orchestrate::test {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 
 #include <orchestrate/base/export.hpp>
+#include <orchestrate/exec/detail/second_of_two.hpp>
 #include <orchestrate/exec/driver.hpp>
 #include <orchestrate/time/clock.hpp>
 #include <orchestrate/time/timer_wheel.hpp>
@@ -18,8 +18,8 @@ enum class TimerEvent : unsigned char { Expired, ShutDown };
 
 // An armed timer. Its owner stays alive until `fire` was called or Cancel() returned true.
 struct Timer : TimerNode {
-  bool guarded = false;                 // it is a GuardedTimer; lies in the padding of the node
-  std::atomic<bool> owner_flag{false};  // whatever the owner makes of it; lies there, too
+  bool guarded = false;  // it is a GuardedTimer; lies in the padding of the node
+  SecondOfTwo parties;   // of the owner, who may need it; lies there, too
   void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
 };
 

@@ -193,10 +193,10 @@ void Execution::Note(const char* op, std::uint32_t location, std::uint64_t value
   trace_.emplace_back(line);
 }
 
-std::memory_order Execution::OrderAt(std::memory_order order, bool on_failure, Where where) {
-  if (sites_ != nullptr) sites_->insert({where.file_name(), where.line(), where.column(), on_failure, order});
+std::memory_order Execution::OrderAt(std::memory_order order, Access access, Where where) {
+  if (sites_ != nullptr) sites_->insert({where.file_name(), where.line(), where.column(), access, order});
   if (weakened_ == nullptr || weakened_->line != where.line() || weakened_->column != where.column() ||
-      weakened_->on_failure != on_failure || weakened_->file != where.file_name()) {
+      weakened_->access != access || weakened_->file != where.file_name()) {
     return order;
   }
   return weaker_;

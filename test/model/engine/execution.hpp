@@ -18,17 +18,19 @@
 
 namespace orchestrate::model {
 
+enum class Access : std::uint8_t { Load, Store, Modify, FailedExchange };
+
 // A place in the source where a memory order is named; of a compare-exchange there are two.
 struct Site {
   std::string file;
   std::uint32_t line = 0;
   std::uint32_t column = 0;
-  bool on_failure = false;
+  Access access = Access::Load;
   std::memory_order order = std::memory_order_seq_cst;
 
   [[nodiscard]] bool operator<(const Site& other) const noexcept {
-    return std::tie(file, line, column, on_failure, order) <
-           std::tie(other.file, other.line, other.column, other.on_failure, other.order);
+    return std::tie(file, line, column, access, order) <
+           std::tie(other.file, other.line, other.column, other.access, other.order);
   }
 };
 
@@ -130,7 +132,7 @@ class Execution {
             const char* remark = "");
   void CheckAlive(const Location& at, Where where);
   void CheckAlive(PlainState& field, Where where);
-  [[nodiscard]] std::memory_order OrderAt(std::memory_order order, bool on_failure, Where where);
+  [[nodiscard]] std::memory_order OrderAt(std::memory_order order, Access access, Where where);
   std::uint64_t ReadFrom(Location& at, std::size_t index, std::memory_order order);
   void Append(Location& at, std::uint64_t value, std::memory_order order, bool is_rmw);
   [[nodiscard]] std::size_t ChooseStore(Location& at, std::size_t oldest);

@@ -79,7 +79,7 @@ std::uint64_t Execution::Load(Location& at, std::memory_order order, Where where
   const EngineScope scope;
   StepBegins();
   CheckAlive(at, where);
-  order = OrderAt(order, false, where);
+  order = OrderAt(order, Access::Load, where);
   std::size_t oldest = at.OldestReadable(Self().past);
   if (order == std::memory_order_seq_cst) oldest = std::max(oldest, at.sc_floor);
   const std::size_t index = ChooseStore(at, oldest);
@@ -92,7 +92,7 @@ void Execution::Store(Location& at, std::uint64_t value, std::memory_order order
   const EngineScope scope;
   StepBegins();
   CheckAlive(at, where);
-  order = OrderAt(order, false, where);
+  order = OrderAt(order, Access::Store, where);
   Append(at, value, order, false);
   Note("store", at.number, value, order, where);
 }
@@ -102,7 +102,7 @@ std::uint64_t Execution::Modify(Location& at, Op op, std::uint64_t operand, std:
   const EngineScope scope;
   StepBegins();
   CheckAlive(at, where);
-  order = OrderAt(order, false, where);
+  order = OrderAt(order, Access::Modify, where);
   const std::uint64_t before = ReadFrom(at, at.stores.size() - 1, order);
   std::uint64_t after = operand;
   switch (op) {
@@ -135,8 +135,8 @@ bool Execution::CompareExchange(Location& at, std::uint64_t& expected, std::uint
   const EngineScope scope;
   StepBegins();
   CheckAlive(at, where);
-  success = OrderAt(success, false, where);
-  failure = OrderAt(failure, true, where);
+  success = OrderAt(success, Access::Modify, where);
+  failure = OrderAt(failure, Access::FailedExchange, where);
   // A failure is a load, which may return an outdated value, only not the expected one.
   std::size_t oldest = at.OldestReadable(Self().past);
   if (failure == std::memory_order_seq_cst) oldest = std::max(oldest, at.sc_floor);
@@ -161,6 +161,7 @@ bool Execution::CompareExchange(Location& at, std::uint64_t& expected, std::uint
 void Execution::End(Location& at, Where where) {
   const EngineScope scope;
   if (at.dead) Fail("atomic #" + std::to_string(at.number) + " is destroyed twice", where);
+  Note("end of atomic", at.number, 0, std::memory_order_relaxed, where);
   at.dead = true;
 }
 

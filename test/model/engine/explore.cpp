@@ -23,8 +23,16 @@ std::string TraceOf(Execution& execution, Choices& choices, const std::string& r
   choices.BeginReplay(replay);
   execution.SetTracing(true);
   (void)execution.Run(setup, limits);
+  constexpr std::size_t kShown = 100;
+  const auto& trace = execution.Trace();
   std::string text;
-  for (const std::string& line : execution.Trace()) text += line + '\n';
+  for (std::size_t i = 0; i < trace.size(); ++i) {
+    if (i == kShown && trace.size() > 2 * kShown) {
+      i = trace.size() - kShown;
+      text += "  ...\n";
+    }
+    text += trace[i] + '\n';
+  }
   return text;
 }
 
