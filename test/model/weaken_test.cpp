@@ -38,12 +38,12 @@ std::vector<memory_order> WeakerThan(const Site& site) {
 }
 
 std::string NameOf(memory_order order) {
-  static const std::map<memory_order, std::string> kNames = {{memory_order_relaxed, "relaxed"},
-                                                             {memory_order_acquire, "acquire"},
-                                                             {memory_order_release, "release"},
-                                                             {memory_order_acq_rel, "acq_rel"},
-                                                             {memory_order_seq_cst, "seq_cst"}};
-  return kNames.at(order);
+  static const std::map<memory_order, std::string> names = {{memory_order_relaxed, "relaxed"},
+                                                            {memory_order_acquire, "acquire"},
+                                                            {memory_order_release, "release"},
+                                                            {memory_order_acq_rel, "acq_rel"},
+                                                            {memory_order_seq_cst, "seq_cst"}};
+  return names.at(order);
 }
 
 // Holds for any line number: the file and the function that the line stands in.
@@ -63,11 +63,11 @@ std::string FunctionAround(const Site& site) {
 }
 
 std::string Describe(const Site& site, memory_order weaker) {
-  static const std::map<Access, std::string> kAccess = {{Access::Load, "load"},
-                                                        {Access::Store, "store"},
-                                                        {Access::Modify, "read-modify-write"},
-                                                        {Access::FailedExchange, "failed exchange"}};
-  return FunctionAround(site) + ": " + kAccess.at(site.access) + ' ' + NameOf(site.order) + " -> " +
+  static const std::map<Access, std::string> kinds = {{Access::Load, "load"},
+                                                      {Access::Store, "store"},
+                                                      {Access::Modify, "read-modify-write"},
+                                                      {Access::FailedExchange, "failed exchange"}};
+  return FunctionAround(site) + ": " + kinds.at(site.access) + ' ' + NameOf(site.order) + " -> " +
          NameOf(weaker);
 }
 
