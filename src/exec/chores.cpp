@@ -32,7 +32,7 @@ TimePoint RuntimeCore::DoChores() noexcept {
   runners_.fetch_add(1, std::memory_order_seq_cst);
   const auto round = chores_.fetch_add(1, std::memory_order_relaxed) + 1;
   const auto any_waits = [this](std::uint32_t before) {
-    bool any = false;
+    bool any = launch_failed_.load(std::memory_order_seq_cst);
     const auto count = slot_count_.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < count; ++i) {
       Slot& slot = *slots_[i].load(std::memory_order_acquire);
@@ -42,6 +42,7 @@ TimePoint RuntimeCore::DoChores() noexcept {
     }
     return any;
   };
+  if (launch_failed_.exchange(false, std::memory_order_seq_cst)) WakeRunnerIfNeeded();
   const TimePoint now = Clock::now();
   const TimePoint slabs_due = LookAfterSlabs(now);
   if (any_waits(round)) return now + kPatience;

@@ -46,7 +46,10 @@ void RuntimeCore::Launch() noexcept {
   Slot* slot = TakeSlot();
   if (slot != nullptr && StartRunner(*slot)) return;
   if (slot != nullptr) GiveSlot(*slot);
-  permits_.StopSpinning();  // the runners that are there will find the work
+  permits_.StopSpinning();
+  // The runners that are there will find the work; there may be none.
+  launch_failed_.store(true, std::memory_order_seq_cst);
+  WatchLaunches();
 }
 
 bool RuntimeCore::StartRunner(Slot& slot) noexcept {

@@ -170,6 +170,7 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> quiet_epoch_{0};
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<bool> launches_watched_{false};
+  std::atomic<bool> launch_failed_{false};  // for want of memory or slots: the chores try again
   std::atomic<std::uint32_t> chores_{0};
   TimePoint slabs_due_ = TimePoint::max();   // by the timer thread
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report

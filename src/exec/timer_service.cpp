@@ -142,7 +142,14 @@ struct TimerService::Impl final : ClockListener, Registered {
   bool TryJump(std::uint64_t next) noexcept {
     if (TickOf(Now()) >= next) return true;
     auto* idle = is_idle.load(std::memory_order_acquire);
-    return idle != nullptr && idle(idle_context) && manual->OfferJump(TickStart(next));
+    if (idle == nullptr || !idle(idle_context)) return false;
+    {
+      // What ran until now may have armed an earlier one since.
+      const std::lock_guard lock(mutex);
+      next = wheel.NextExpiry();
+    }
+    if (next == TimerWheel::kNever) return false;
+    return manual->OfferJump(TickStart(next));
   }
 
   // Fires what is due, some of it; true when there is more.

@@ -294,7 +294,14 @@ auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs)
   using Fn = std::decay_t<F>;
   using T = YieldOf<Fn>;
   auto& core = MakeBlock<T, CallBody<Fn>>(where.Location(), first_refs, std::forward<F>(fn));
-  if (!where.Name().empty()) SetName(core, where.Name());
+  if (where.Name().empty()) return core;
+  try {
+    SetName(core, where.Name());
+  } catch (...) {
+    core.refs.store(1, sync::memory_order_relaxed);
+    Unref(core);
+    throw;
+  }
   return core;
 }
 
@@ -336,10 +343,11 @@ auto Invoke(const Where& where, F&& fn) {
   static_assert(detail::kIsWork<Fn>, "Invoke: the work must be callable as fn() or fn(Context&)");
   using T = detail::YieldOf<Fn>;
   if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("Invoke"), where);
-  auto& core = detail::MakeCallBlock(std::forward<F>(fn), where, 2);
+  auto& core = detail::MakeCallBlock(std::forward<F>(fn), where, 1);
   auto task = detail::TaskAccess::Take(core);
   detail::WhereAccess::WithParent(where,
                                   [&core](detail::ContextNode& parent) { detail::Adopt(core, parent); });
+  core.refs.store(2, sync::memory_order_relaxed);  // the queue's, too; nobody else knows the task yet
   detail::Submit(core);
   return task;
 }
