@@ -21,7 +21,7 @@ namespace orchestrate::inline v1::detail {
 // One place where a runner can work: a one-slot TBB arena, a deque and the counters that only its thread
 // writes.
 struct alignas(64) Slot {
-  explicit Slot(RuntimeCore& core) noexcept : owner(&core) {}
+  explicit Slot(RuntimeCore& core) : owner(&core) {}
 
   RuntimeCore* owner;
   void* arena = nullptr;
