@@ -12,12 +12,12 @@ namespace orchestrate::model {
 
 struct Exploration {
   Limits limits;
-  std::uint64_t executions = 50'000'000;    // gives up after so many
-  std::chrono::milliseconds time{120'000};  // or so long
-  std::uint64_t seed = 0;                   // 0: depth first, else at random
-  std::string replay;                       // only this execution, if not empty
-  std::set<Site>* sites = nullptr;          // gets every memory order that is used
-  const Site* weakened = nullptr;           // uses `weaker` there instead
+  std::uint64_t executions = 50'000'000;  // gives up after so many
+  std::chrono::seconds time{900};         // or so long
+  std::uint64_t seed = 0;                 // 0: depth first, else at random
+  std::string replay;                     // only this execution, if not empty
+  std::set<Site>* sites = nullptr;        // gets every memory order that is used
+  const Site* weakened = nullptr;         // uses `weaker` there instead
   std::memory_order weaker = std::memory_order_relaxed;
 };
 
