@@ -5,10 +5,11 @@
 #include <atomic>
 #include <barrier>
 #include <cstdint>
-#include <semaphore>
+#include <string>
 #include <thread>
 
 #include <test/base/run_threads.hpp>
+#include <test/support/gate.hpp>
 
 namespace orchestrate {
 namespace {
@@ -204,22 +205,22 @@ class Handshake {
 
   // Runs runners until Stop().
   void Serve() {
-    for (;;) {
-      start_.acquire();
-      if (stopping_.load()) return;
+    while (AwaitStart()) {
       Runner();
       active_.fetch_sub(1);
     }
   }
-  void Stop(int servers) {
-    stopping_.store(true);
-    start_.release(servers);
-  }
+  void Stop() { stopping_.store(true); }
 
   // Whether nothing is left when the last runner has gone.
   [[nodiscard]] bool IsDoneWhenQuiet() const {
-    while (active_.load() != 0) std::this_thread::yield();
-    return !AnyWork();
+    return test::Eventually([this] { return active_.load() == 0; }) && !AnyWork();
+  }
+
+  [[nodiscard]] std::string State() const {
+    return std::to_string(queued_.load()) + " queued, " + std::to_string(active_.load()) + " runners, " +
+           std::to_string(permits_.AvailableNow()) + " permits, " +
+           (permits_.SpinningNow() ? "one" : "none") + " spins";
   }
 
   [[nodiscard]] const Permits& Word() const { return permits_; }
@@ -233,7 +234,17 @@ class Handshake {
 
   void Start() {
     active_.fetch_add(1);
-    start_.release();
+    starts_.fetch_add(1);
+  }
+
+  // Without a lock: who hands over through one meets the others at the same places again and again.
+  [[nodiscard]] bool AwaitStart() {
+    for (;;) {
+      int starts = starts_.load();
+      if (starts > 0 && starts_.compare_exchange_strong(starts, starts - 1)) return true;
+      if (stopping_.load()) return false;
+      std::this_thread::yield();
+    }
   }
 
   bool LookForWork() {
@@ -273,8 +284,8 @@ class Handshake {
   Permits permits_;
   std::atomic<int> queued_{0};
   std::atomic<int> active_{0};  // runners that were started and have not left
+  std::atomic<int> starts_{0};  // of them, those that nobody serves yet
   std::atomic<bool> stopping_{false};
-  std::counting_semaphore<> start_{0};
 };
 
 TEST_P(PermitsOfWidth, LoseNoWorkBetweenAPushAndARunnerThatLeaves) {
@@ -283,17 +294,21 @@ TEST_P(PermitsOfWidth, LoseNoWorkBetweenAPushAndARunnerThatLeaves) {
   Handshake handshake(GetParam());
   std::barrier<> together(kProducers);
   std::atomic<bool> lost{false};
+  std::string state;
   test::RunThreads(kProducers + kServers, [&](int index) {
     if (index >= kProducers) return handshake.Serve();
     for (int round = 0; round < 3000 && !lost.load(); ++round) {
       for (int i = 0; i < 3; ++i) handshake.Push();
       together.arrive_and_wait();  // nobody pushes any more who could make up for it
-      if (index == 0) lost.store(!handshake.IsDoneWhenQuiet());
+      if (index == 0 && !handshake.IsDoneWhenQuiet()) {
+        state = handshake.State();
+        lost.store(true);
+      }
       together.arrive_and_wait();
     }
-    if (index == 0) handshake.Stop(kServers);
+    if (index == 0) handshake.Stop();
   });
-  EXPECT_FALSE(lost);
+  EXPECT_FALSE(lost) << state;
   EXPECT_EQ(handshake.Word().AvailableNow(), GetParam());
   EXPECT_FALSE(handshake.Word().SpinningNow());
 }
