@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include <test/support/replaced_new.hpp>
+
 // The linker sends the library's calls of AllocateBlock() here (see CMakeLists.txt), and `new` is replaced.
 namespace orchestrate::test {
 
@@ -19,21 +21,6 @@ bool FailsNow() noexcept {
   t_armed = false;
   t_failed = true;
   return true;
-}
-
-void* Allocate(std::size_t bytes) noexcept {
-  return FailsNow() ? nullptr : std::malloc(bytes != 0 ? bytes : 1);
-}
-
-void* Allocate(std::size_t bytes, std::align_val_t at) noexcept {
-  const auto alignment = static_cast<std::size_t>(at);
-  return FailsNow() ? nullptr
-                    : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-void* OrThrow(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
 }
 
 }  // namespace
@@ -54,33 +41,11 @@ bool StopFailing() noexcept {
   return t_failed;
 }
 
+void* TakeMemory(std::size_t bytes, std::size_t alignment) noexcept {
+  if (FailsNow()) return nullptr;
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+void GiveMemory(void* memory) noexcept { std::free(memory); }
+
 }  // namespace orchestrate::test
-
-namespace test = orchestrate::test;
-
-void* operator new(std::size_t bytes) { return test::OrThrow(test::Allocate(bytes)); }
-void* operator new[](std::size_t bytes) { return test::OrThrow(test::Allocate(bytes)); }
-void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
-  return test::Allocate(bytes);
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
-  return test::Allocate(bytes);
-}
-void* operator new(std::size_t bytes, std::align_val_t at) {
-  return test::OrThrow(test::Allocate(bytes, at));
-}
-void* operator new[](std::size_t bytes, std::align_val_t at) {
-  return test::OrThrow(test::Allocate(bytes, at));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t /*at*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t /*at*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*bytes*/, std::align_val_t /*at*/) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t /*bytes*/, std::align_val_t /*at*/) noexcept {
-  std::free(memory);
-}

@@ -6,12 +6,6 @@
 namespace orchestrate::test {
 namespace {
 
-using std::memory_order;
-using std::memory_order_acq_rel;
-using std::memory_order_acquire;
-using std::memory_order_relaxed;
-using std::memory_order_release;
-using std::memory_order_seq_cst;
 using Atomic = sync::atomic<int>;
 
 // Two atomics and what the threads read.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,8 @@ using model::Check;
 using model::Exploration;
 using model::Findings;
 using model::Program;
+using sync::memory_order;
+using sync::memory_order_acq_rel;
 using sync::memory_order_acquire;
 using sync::memory_order_relaxed;
 using sync::memory_order_release;
@@ -32,7 +35,9 @@ struct Model {
 }
 
 struct Register {
-  explicit Register(Model model) { AllModels().push_back(model); }
+  Register(const char* part, const char* name, void (*setup)(Program&)) {
+    AllModels().push_back({part, name, setup});
+  }
 };
 
 // Makes an object that lives as long as the execution.
@@ -63,5 +68,26 @@ template <class Items>
 void CheckAllTaken(const Items& items) {
   for (const Item& item : items) Check(item.IsTaken(), "an item was lost");
 }
+
+// The end of a queue's handshake: who pushes looks then whether somebody is idle, and who goes idle looks
+// then whether there is work.
+struct IdleHandshake {
+  void Pushed() { seen_by_pusher_ = idle_.load(memory_order_seq_cst) != 0; }
+
+  template <class Queue>
+  void GoIdle(const Queue& queue) {
+    idle_.fetch_add(1, memory_order_seq_cst);
+    seen_by_idle_ = !queue.Empty();
+  }
+
+  void CheckSeen(bool taken = false) const {
+    Check(seen_by_pusher_ || seen_by_idle_ || taken, "nobody saw the other: a lost wake-up");
+  }
+
+ private:
+  sync::atomic<std::uint32_t> idle_{0};
+  bool seen_by_pusher_ = false;
+  bool seen_by_idle_ = false;
+};
 
 }  // namespace orchestrate::test

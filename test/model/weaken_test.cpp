@@ -17,8 +17,6 @@ namespace {
 
 using model::Access;
 using model::Site;
-using std::memory_order;
-using std::memory_order_acq_rel;
 
 // The weakest first.
 std::vector<memory_order> WeakerThan(const Site& site) {

@@ -7,28 +7,18 @@ namespace orchestrate::model {
 // be left in the middle.
 void EmptyArena() noexcept;
 
-// The engine's own part of a call from the program: its memory comes from the heap.
-class EngineScope {
+// Whose code runs until the end of the scope: the engine's memory comes from the heap.
+enum class Side : bool { Engine, Program };
+
+class MemoryOf {
  public:
-  EngineScope() noexcept;
-  EngineScope(const EngineScope&) = delete;
-  EngineScope& operator=(const EngineScope&) = delete;
-  ~EngineScope();
+  explicit MemoryOf(Side side) noexcept;
+  MemoryOf(const MemoryOf&) = delete;
+  MemoryOf& operator=(const MemoryOf&) = delete;
+  ~MemoryOf();
 
  private:
-  bool before_;
-};
-
-// The program's part.
-class ProgramScope {
- public:
-  ProgramScope() noexcept;
-  ProgramScope(const ProgramScope&) = delete;
-  ProgramScope& operator=(const ProgramScope&) = delete;
-  ~ProgramScope();
-
- private:
-  bool before_;
+  Side before_;
 };
 
 }  // namespace orchestrate::model

@@ -36,7 +36,7 @@ const char* NameOf(std::memory_order order) {
 Execution* Execution::Current() noexcept { return g_current; }
 
 bool Execution::Run(const std::function<void(Program&)>& setup, const Limits& limits) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   EmptyArena();
   choices_.Rewind();
   limits_ = limits;
@@ -77,7 +77,7 @@ void Execution::RunThread(std::size_t index) {
     return;
   }
   {
-    const ProgramScope scope;
+    const MemoryOf scope(Side::Program);
     (*threads_[index].body)();
   }
   Leave(State::Done);
@@ -85,11 +85,11 @@ void Execution::RunThread(std::size_t index) {
 
 void Execution::RunMain(const std::function<void(Program&)>& setup) {
   {
-    const ProgramScope scope;
+    const MemoryOf scope(Side::Program);
     Program program;
     setup(program);
     {
-      const EngineScope engine;
+      const MemoryOf engine(Side::Engine);
       for (auto& body : program.threads) {
         if (count_ == kMaxThreads) Fail("too many threads", Where::current());
         Begin(count_++, &body);
@@ -98,7 +98,7 @@ void Execution::RunMain(const std::function<void(Program&)>& setup) {
       for (std::size_t i = 1; i < count_; ++i) threads_[0].past.Join(threads_[i].past);
     }
     if (program.at_end) program.at_end();
-    const EngineScope engine;
+    const MemoryOf engine(Side::Engine);
     host_.SwitchTo(threads_[0].fiber);  // and never comes back
   }
 }
@@ -173,7 +173,7 @@ void Execution::SwitchTo(std::size_t index) {
 
 void Execution::Check(bool holds, const char* what, Where where) {
   if (holds) return;
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   Fail(what, where);
 }
 

@@ -23,7 +23,7 @@ constexpr std::uint8_t kStaleInARow = 3;
 }  // namespace
 
 Location* Execution::NewLocation(std::uint64_t value) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   if (used_ == locations_.size()) locations_.push_back(std::make_unique<Location>());
   Location& at = *locations_[used_++];
   at.Begin(static_cast<std::uint32_t>(used_), value, static_cast<std::uint8_t>(running_),
@@ -76,7 +76,7 @@ void Execution::Append(Location& at, std::uint64_t value, std::memory_order orde
 }
 
 std::uint64_t Execution::Load(Location& at, std::memory_order order, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   CheckAlive(at, where);
   order = OrderAt(order, Access::Load, where);
@@ -89,7 +89,7 @@ std::uint64_t Execution::Load(Location& at, std::memory_order order, Where where
 }
 
 void Execution::Store(Location& at, std::uint64_t value, std::memory_order order, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   CheckAlive(at, where);
   order = OrderAt(order, Access::Store, where);
@@ -99,7 +99,7 @@ void Execution::Store(Location& at, std::uint64_t value, std::memory_order order
 
 std::uint64_t Execution::Modify(Location& at, Op op, std::uint64_t operand, std::uint64_t mask,
                                 std::memory_order order, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   CheckAlive(at, where);
   order = OrderAt(order, Access::Modify, where);
@@ -132,7 +132,7 @@ std::uint64_t Execution::Modify(Location& at, Op op, std::uint64_t operand, std:
 bool Execution::CompareExchange(Location& at, std::uint64_t& expected, std::uint64_t desired,
                                 Strength strength, std::memory_order success, std::memory_order failure,
                                 Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   CheckAlive(at, where);
   success = OrderAt(success, Access::Modify, where);
@@ -159,7 +159,7 @@ bool Execution::CompareExchange(Location& at, std::uint64_t& expected, std::uint
 }
 
 void Execution::End(Location& at, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   if (at.dead) Fail("atomic #" + std::to_string(at.number) + " is destroyed twice", where);
   Note("end of atomic", at.number, 0, std::memory_order_relaxed, where);
   at.dead = true;
@@ -179,7 +179,7 @@ void Execution::CheckAlive(PlainState& field, Where where) {
 }
 
 void Execution::ReadPlain(PlainState& field, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   CheckAlive(field, where);
   ModelThread& self = Self();
   if (!self.past.Knows(field.writer, field.written)) {
@@ -191,7 +191,7 @@ void Execution::ReadPlain(PlainState& field, Where where) {
 }
 
 void Execution::WritePlain(PlainState& field, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   CheckAlive(field, where);
   ModelThread& self = Self();
   bool races = !self.past.Knows(field.writer, field.written);
@@ -217,7 +217,7 @@ void Execution::EndPlain(PlainState& field, Where where) {
 // ---- waiting ----
 
 bool Execution::FutexWait(Location& at, std::uint64_t expected, Patience patience, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   CheckAlive(at, where);
   Note("futex wait", at.number, expected, std::memory_order_relaxed, where);
@@ -235,7 +235,7 @@ bool Execution::FutexWait(Location& at, std::uint64_t expected, Patience patienc
 }
 
 void Execution::FutexWake(const void* address, int count, Where where) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   StepBegins();
   Note("futex wake", 0, static_cast<std::uint64_t>(count), std::memory_order_relaxed, where);
   for (std::size_t i = 0; i < count_ && count > 0; ++i) {
@@ -247,7 +247,7 @@ void Execution::FutexWake(const void* address, int count, Where where) {
 }
 
 void Execution::Relax(Where /*where*/) {
-  const EngineScope scope;
+  const MemoryOf scope(Side::Engine);
   if (++steps_ > limits_.steps)
     Fail("no end after " + std::to_string(limits_.steps) + " steps", Where::current());
   Leave(State::Yielded);

@@ -33,100 +33,87 @@ struct State {
   }
 };
 
-const Register kLastItem({"deque", "TheLastItemGoesToOne", [](Program& program) {
-                            auto& state = Make<State>(4U);
-                            program.Thread([&state] {
-                              state.Push(0);
-                              state.Pop();
-                            });
-                            program.Thread([&state] { state.Steal(); });
-                            program.Thread([&state] { state.Steal(); });
-                            program.Finally([&state] { state.Drain(1); });
-                          }});
+const Register kLastItem("deque", "TheLastItemGoesToOne", [](Program& program) {
+  auto& state = Make<State>(4U);
+  program.Thread([&state] {
+    state.Push(0);
+    state.Pop();
+  });
+  program.Thread([&state] { state.Steal(); });
+  program.Thread([&state] { state.Steal(); });
+  program.Finally([&state] { state.Drain(1); });
+});
 
-const Register kTwoItems({"deque", "OwnerAndThiefTakeFromBothEnds", [](Program& program) {
-                            auto& state = Make<State>(4U);
-                            program.Thread([&state] {
-                              state.Push(0);
-                              state.Push(1);
-                              state.Pop();
-                              state.Pop();
-                            });
-                            program.Thread([&state] {
-                              state.Steal();
-                              state.Steal();
-                            });
-                            program.Finally([&state] { state.Drain(2); });
-                          }});
+const Register kTwoItems("deque", "OwnerAndThiefTakeFromBothEnds", [](Program& program) {
+  auto& state = Make<State>(4U);
+  program.Thread([&state] {
+    state.Push(0);
+    state.Push(1);
+    state.Pop();
+    state.Pop();
+  });
+  program.Thread([&state] {
+    state.Steal();
+    state.Steal();
+  });
+  program.Finally([&state] { state.Drain(2); });
+});
 
-const Register kGrows({"deque", "AThiefReadsAnArrayThatWasOutgrown", [](Program& program) {
-                         auto& state = Make<State>(1U);
-                         program.Thread([&state] {
-                           state.Push(0);
-                           state.Push(1);
-                           state.Push(2);
-                           state.Pop();
-                         });
-                         program.Thread([&state] {
-                           state.Steal();
-                           state.Steal();
-                         });
-                         program.Finally([&state] { state.Drain(3); });
-                       }});
+const Register kGrows("deque", "AThiefReadsAnArrayThatWasOutgrown", [](Program& program) {
+  auto& state = Make<State>(1U);
+  program.Thread([&state] {
+    state.Push(0);
+    state.Push(1);
+    state.Push(2);
+    state.Pop();
+  });
+  program.Thread([&state] {
+    state.Steal();
+    state.Steal();
+  });
+  program.Finally([&state] { state.Drain(3); });
+});
 
-const Register kReuses({"deque", "ASlotIsReusedAfterItWasRead", [](Program& program) {
-                          auto& state = Make<State>(2U);
-                          program.Thread([&state] {
-                            state.Push(0);
-                            state.Push(1);
-                            state.Push(2);
-                          });
-                          program.Thread([&state] {
-                            state.Steal();
-                            state.Steal();
-                          });
-                          program.Finally([&state] { state.Drain(3); });
-                        }});
+const Register kReuses("deque", "ASlotIsReusedAfterItWasRead", [](Program& program) {
+  auto& state = Make<State>(2U);
+  program.Thread([&state] {
+    state.Push(0);
+    state.Push(1);
+    state.Push(2);
+  });
+  program.Thread([&state] {
+    state.Steal();
+    state.Steal();
+  });
+  program.Finally([&state] { state.Drain(3); });
+});
 
-const Register kCertain({"deque", "ACertainItemIsTakenByOne", [](Program& program) {
-                           auto& state = Make<State>(4U);
-                           program.Thread([&state] {
-                             state.Push(0);
-                             state.Push(1);
-                             if (state.deque.PopIf(&state.items[1])) state.items[1].Take();
-                             if (state.deque.StealIf(&state.items[0])) state.items[0].Take();
-                           });
-                           program.Thread([&state] { state.Steal(); });
-                           program.Thread([&state] {
-                             if (state.deque.StealIf(&state.items[0])) state.items[0].Take();
-                           });
-                           program.Finally([&state] { state.Drain(2); });
-                         }});
+const Register kCertain("deque", "ACertainItemIsTakenByOne", [](Program& program) {
+  auto& state = Make<State>(4U);
+  program.Thread([&state] {
+    state.Push(0);
+    state.Push(1);
+    if (state.deque.PopIf(&state.items[1])) state.items[1].Take();
+    if (state.deque.StealIf(&state.items[0])) state.items[0].Take();
+  });
+  program.Thread([&state] { state.Steal(); });
+  program.Thread([&state] {
+    if (state.deque.StealIf(&state.items[0])) state.items[0].Take();
+  });
+  program.Finally([&state] { state.Drain(2); });
+});
 
-// The owner pushes and then reads the idle word; the other writes it and then looks at the deque.
-struct Idle : State {
-  Idle() : State(4) {}
-  sync::atomic<std::uint32_t> idle{0};
-  bool seen_by_owner = false;
-  bool seen_by_idle = false;
-};
-
-const Register kWakes({"deque", "APushOrTheOneWhoGoesIdleIsSeen", [](Program& program) {
-                         auto& state = Make<Idle>();
-                         program.Thread([&state] {
-                           state.items[0].value = 1;
-                           Check(state.deque.PushSeqCst(&state.items[0]), "a push failed");
-                           state.seen_by_owner = state.idle.load(memory_order_seq_cst) != 0;
-                         });
-                         program.Thread([&state] {
-                           state.idle.fetch_add(1, memory_order_seq_cst);
-                           state.seen_by_idle = !state.deque.Empty();
-                         });
-                         program.Finally([&state] {
-                           Check(state.seen_by_owner || state.seen_by_idle,
-                                 "nobody saw the other: a lost wake-up");
-                         });
-                       }});
+const Register kWakes("deque", "APushOrTheOneWhoGoesIdleIsSeen", [](Program& program) {
+  auto& state = Make<State>(4U);
+  auto& handshake = Make<IdleHandshake>();
+  program.Thread([&] {
+    state.items[0].value = 1;
+    Check(state.deque.PushSeqCst(&state.items[0]), "a push failed");
+    handshake.Pushed();
+  });
+  program.Thread([&] { handshake.GoIdle(state.deque); });
+  program.Finally([&] { handshake.CheckSeen(); });
+});
 
 }  // namespace
 }  // namespace orchestrate::test

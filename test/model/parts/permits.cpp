@@ -78,60 +78,57 @@ struct Pool {
   std::uint32_t most = 1;
 };
 
-const Register kOne({"permits", "WhatOneQueuesRuns", [](Program& program) {
-                       auto& pool = Make<Pool>(1, 2U);
-                       program.Thread([&pool] {
-                         pool.Produce(0);
-                         pool.Produce(1);
-                       });
-                       program.Thread([&pool] { pool.Serve(); });
-                       program.Finally(
-                           [&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
-                     }});
+const Register kOne("permits", "WhatOneQueuesRuns", [](Program& program) {
+  auto& pool = Make<Pool>(1, 2U);
+  program.Thread([&pool] {
+    pool.Produce(0);
+    pool.Produce(1);
+  });
+  program.Thread([&pool] { pool.Serve(); });
+  program.Finally([&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
+});
 
-const Register kTwo({"permits", "WhatTwoQueueRuns", [](Program& program) {
-                       auto& pool = Make<Pool>(1, 2U);
-                       program.Thread([&pool] { pool.Produce(0); });
-                       program.Thread([&pool] { pool.Produce(1); });
-                       program.Thread([&pool] { pool.Serve(); });
-                       program.Finally(
-                           [&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
-                     }});
+const Register kTwo("permits", "WhatTwoQueueRuns", [](Program& program) {
+  auto& pool = Make<Pool>(1, 2U);
+  program.Thread([&pool] { pool.Produce(0); });
+  program.Thread([&pool] { pool.Produce(1); });
+  program.Thread([&pool] { pool.Serve(); });
+  program.Finally([&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
+});
 
 // A wait gives the permit away and takes one back at its end, also when there is none.
-const Register kBlocked({"permits", "AWaitThatGivesItsPermitAwayLosesNone", [](Program& program) {
-                           auto& pool = Make<Pool>(1, 1U);
-                           pool.most = 2;
-                           Check(pool.permits.TryAcquire(), "there is one");
-                           program.Thread([&pool] {
-                             pool.permits.Release();
-                             if (!pool.queue.Empty() && pool.permits.NeedsRunner()) pool.Launch();
-                             pool.permits.AcquireForced();
-                             pool.permits.Release();
-                             if (!pool.queue.Empty() && pool.permits.NeedsRunner()) pool.Launch();
-                           });
-                           program.Thread([&pool] { pool.Produce(0); });
-                           program.Thread([&pool] { pool.Serve(); });
-                           program.Finally(
-                               [&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
-                         }});
+const Register kBlocked("permits", "AWaitThatGivesItsPermitAwayLosesNone", [](Program& program) {
+  auto& pool = Make<Pool>(1, 1U);
+  pool.most = 2;
+  Check(pool.permits.TryAcquire(), "there is one");
+  program.Thread([&pool] {
+    pool.permits.Release();
+    if (!pool.queue.Empty() && pool.permits.NeedsRunner()) pool.Launch();
+    pool.permits.AcquireForced();
+    pool.permits.Release();
+    if (!pool.queue.Empty() && pool.permits.NeedsRunner()) pool.Launch();
+  });
+  program.Thread([&pool] { pool.Produce(0); });
+  program.Thread([&pool] { pool.Serve(); });
+  program.Finally([&pool] { Check(pool.permits.AvailableNow() == 1, "a permit was lost"); });
+});
 
-const Register kClosed({"permits", "OnceClosedNobodyRuns", [](Program& program) {
-                          auto& permits = Make<detail::Permits>(1);
-                          auto& inside = Make<sync::plain<int>>(0);
-                          auto& closed = Make<bool>(false);
-                          program.Thread([&] {
-                            if (!permits.TryAcquire()) return;
-                            Check(!closed, "a permit was given after the end");
-                            inside = 1;
-                            permits.Release();
-                          });
-                          program.Thread([&] {
-                            if (!permits.TryClose(1)) return;
-                            closed = true;
-                            inside = 2;
-                          });
-                        }});
+const Register kClosed("permits", "OnceClosedNobodyRuns", [](Program& program) {
+  auto& permits = Make<detail::Permits>(1);
+  auto& inside = Make<sync::plain<int>>(0);
+  auto& closed = Make<bool>(false);
+  program.Thread([&] {
+    if (!permits.TryAcquire()) return;
+    Check(!closed, "a permit was given after the end");
+    inside = 1;
+    permits.Release();
+  });
+  program.Thread([&] {
+    if (!permits.TryClose(1)) return;
+    closed = true;
+    inside = 2;
+  });
+});
 
 }  // namespace
 }  // namespace orchestrate::test

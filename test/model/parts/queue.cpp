@@ -33,48 +33,39 @@ struct State {
   }
 };
 
-const Register kOrder({"queue", "OneProducersItemsKeepTheirOrder", [](Program& program) {
-                         auto& state = Make<State>();
-                         state.Push(0);
-                         state.Push(1);
-                         program.Thread([&state] {
-                           state.Push(2);
-                           state.Push(3);
-                         });
-                         program.Thread([&state] {
-                           state.PopInOrder();
-                           state.PopInOrder();
-                           state.PopInOrder();
-                         });
-                         program.Finally([&state] { state.Drain(4); });
-                       }});
-
-struct Idle : State {
-  sync::atomic<std::uint32_t> idle{0};
-  bool seen_by_pusher = false;
-  bool seen_by_idle = false;
-};
+const Register kOrder("queue", "OneProducersItemsKeepTheirOrder", [](Program& program) {
+  auto& state = Make<State>();
+  state.Push(0);
+  state.Push(1);
+  program.Thread([&state] {
+    state.Push(2);
+    state.Push(3);
+  });
+  program.Thread([&state] {
+    state.PopInOrder();
+    state.PopInOrder();
+    state.PopInOrder();
+  });
+  program.Finally([&state] { state.Drain(4); });
+});
 
 // The push goes to the list; somebody else pops meanwhile and moves it to the ring.
-const Register kWakes({"queue", "APushThatSpillsOrTheOneWhoGoesIdleIsSeen", [](Program& program) {
-                         auto& state = Make<Idle>();
-                         state.Push(0);
-                         state.Push(1);
-                         program.Thread([&state] {
-                           state.Push(2);
-                           state.seen_by_pusher = state.idle.load(memory_order_seq_cst) != 0;
-                         });
-                         program.Thread([&state] {
-                           state.Pop();
-                           state.Pop();
-                           state.idle.fetch_add(1, memory_order_seq_cst);
-                           state.seen_by_idle = !state.queue.Empty();
-                         });
-                         program.Finally([&state] {
-                           Check(state.seen_by_pusher || state.seen_by_idle || state.items[2].IsTaken(),
-                                 "nobody saw the other: a lost wake-up");
-                         });
-                       }});
+const Register kWakes("queue", "APushThatSpillsOrTheOneWhoGoesIdleIsSeen", [](Program& program) {
+  auto& state = Make<State>();
+  auto& handshake = Make<IdleHandshake>();
+  state.Push(0);
+  state.Push(1);
+  program.Thread([&] {
+    state.Push(2);
+    handshake.Pushed();
+  });
+  program.Thread([&] {
+    state.Pop();
+    state.Pop();
+    handshake.GoIdle(state.queue);
+  });
+  program.Finally([&] { handshake.CheckSeen(state.items[2].IsTaken()); });
+});
 
 }  // namespace
 }  // namespace orchestrate::test

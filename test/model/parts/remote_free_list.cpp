@@ -38,34 +38,34 @@ struct Slab {
   }
 };
 
-const Register kCollect({"remote free list", "TheOwnerCollectsWhatTwoOthersFree", [](Program& program) {
-                           auto& slab = Make<Slab>();
-                           program.Thread([&slab] {
-                             slab.ReturnAll(slab.remote.Collect());
-                             slab.Own();
-                             slab.ReturnAll(slab.remote.Collect());
-                           });
-                           program.Thread([&slab] {
-                             slab.FreeRemotely(1);
-                             slab.FreeRemotely(2);
-                           });
-                           program.Thread([&slab] { slab.FreeRemotely(3); });
-                           program.Finally([&slab] { slab.CheckAll(3); });
-                         }});
+const Register kCollect("remote free list", "TheOwnerCollectsWhatTwoOthersFree", [](Program& program) {
+  auto& slab = Make<Slab>();
+  program.Thread([&slab] {
+    slab.ReturnAll(slab.remote.Collect());
+    slab.Own();
+    slab.ReturnAll(slab.remote.Collect());
+  });
+  program.Thread([&slab] {
+    slab.FreeRemotely(1);
+    slab.FreeRemotely(2);
+  });
+  program.Thread([&slab] { slab.FreeRemotely(3); });
+  program.Finally([&slab] { slab.CheckAll(3); });
+});
 
-const Register kDetach({"remote free list", "OneOfThoseWhoFreeTakesADetachedSlab", [](Program& program) {
-                          auto& slab = Make<Slab>();
-                          program.Thread([&slab] {
-                            slab.Own();
-                            while (!slab.remote.Detach()) slab.ReturnAll(slab.remote.Collect());
-                          });
-                          program.Thread([&slab] { slab.FreeRemotely(1); });
-                          program.Thread([&slab] { slab.FreeRemotely(2); });
-                          program.Finally([&slab] {
-                            if (slab.remote.Claim()) slab.Own();
-                            slab.CheckAll(2);
-                          });
-                        }});
+const Register kDetach("remote free list", "OneOfThoseWhoFreeTakesADetachedSlab", [](Program& program) {
+  auto& slab = Make<Slab>();
+  program.Thread([&slab] {
+    slab.Own();
+    while (!slab.remote.Detach()) slab.ReturnAll(slab.remote.Collect());
+  });
+  program.Thread([&slab] { slab.FreeRemotely(1); });
+  program.Thread([&slab] { slab.FreeRemotely(2); });
+  program.Finally([&slab] {
+    if (slab.remote.Claim()) slab.Own();
+    slab.CheckAll(2);
+  });
+});
 
 }  // namespace
 }  // namespace orchestrate::test

@@ -17,17 +17,17 @@ void Leave(Sleeper* sleeper) {
   delete sleeper;
 }
 
-const Register kMeet({"second of two", "TheLaterSeesTheOtherAndFrees", [](Program& program) {
-                        auto* sleeper = new Sleeper;
-                        program.Thread([sleeper] {
-                          sleeper->fired = 1;
-                          Leave(sleeper);
-                        });
-                        program.Thread([sleeper] {
-                          sleeper->cancelled = 1;
-                          Leave(sleeper);
-                        });
-                      }});
+const Register kMeet("second of two", "TheLaterSeesTheOtherAndFrees", [](Program& program) {
+  auto* sleeper = new Sleeper;
+  program.Thread([sleeper] {
+    sleeper->fired = 1;
+    Leave(sleeper);
+  });
+  program.Thread([sleeper] {
+    sleeper->cancelled = 1;
+    Leave(sleeper);
+  });
+});
 
 }  // namespace
 }  // namespace orchestrate::test

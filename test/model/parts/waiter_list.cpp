@@ -60,42 +60,41 @@ void AddAndGiveUp(Subject& subject) {
   delete waiter;
 }
 
-const Register kAll({"waiter list", "EverybodyIsToldOnceOrComesTooLate", [](Program& program) {
-                       auto& subject = Make<Subject>();
-                       program.Thread([&subject] { subject.End(); });
-                       program.Thread([&subject] { AddAndWait(subject); });
-                       program.Thread([&subject] { AddAndWait(subject); });
-                     }});
+const Register kAll("waiter list", "EverybodyIsToldOnceOrComesTooLate", [](Program& program) {
+  auto& subject = Make<Subject>();
+  program.Thread([&subject] { subject.End(); });
+  program.Thread([&subject] { AddAndWait(subject); });
+  program.Thread([&subject] { AddAndWait(subject); });
+});
 
-const Register kRemoved({"waiter list", "WhoGivesUpIsToldOrForgotten", [](Program& program) {
-                           auto& subject = Make<Subject>();
-                           program.Thread([&subject] { subject.End(); });
-                           program.Thread([&subject] { AddAndGiveUp(subject); });
-                           program.Thread([&subject] { AddAndWait(subject); });
-                         }});
+const Register kRemoved("waiter list", "WhoGivesUpIsToldOrForgotten", [](Program& program) {
+  auto& subject = Make<Subject>();
+  program.Thread([&subject] { subject.End(); });
+  program.Thread([&subject] { AddAndGiveUp(subject); });
+  program.Thread([&subject] { AddAndWait(subject); });
+});
 
 // As a strand does: something was written elsewhere, and those who wait are told to look at it.
-const Register kLook({"waiter list", "WhoComesTooLateToBeToldToLookSeesWhy", [](Program& program) {
-                        auto& subject = Make<Subject>();
-                        auto& why = Make<sync::atomic<std::uint32_t>>(0U);
-                        program.Thread([&] {
-                          why.store(1, memory_order_relaxed);
-                          (void)subject.waiters.WithLock([&subject](auto*& first) {
-                            for (auto* at = first; at != nullptr; at = at->next)
-                              (void)at->notify(*at, subject, detail::Notice::Look);
-                          });
-                        });
-                        program.Thread([&] {
-                          auto* waiter = new Told;
-                          Check(subject.waiters.Add(*waiter), "nobody closes it");
-                          if (why.load(memory_order_relaxed) == 0) {
-                            while (subject.looks.load(memory_order_relaxed) == 0)
-                              sync::FutexWait(subject.looks, 0);
-                          }
-                          Check(subject.waiters.Remove(*waiter), "nobody closes it");
-                          delete waiter;
-                        });
-                      }});
+const Register kLook("waiter list", "WhoComesTooLateToBeToldToLookSeesWhy", [](Program& program) {
+  auto& subject = Make<Subject>();
+  auto& why = Make<sync::atomic<std::uint32_t>>(0U);
+  program.Thread([&] {
+    why.store(1, memory_order_relaxed);
+    (void)subject.waiters.WithLock([&subject](auto*& first) {
+      for (auto* at = first; at != nullptr; at = at->next)
+        (void)at->notify(*at, subject, detail::Notice::Look);
+    });
+  });
+  program.Thread([&] {
+    auto* waiter = new Told;
+    Check(subject.waiters.Add(*waiter), "nobody closes it");
+    if (why.load(memory_order_relaxed) == 0) {
+      while (subject.looks.load(memory_order_relaxed) == 0) sync::FutexWait(subject.looks, 0);
+    }
+    Check(subject.waiters.Remove(*waiter), "nobody closes it");
+    delete waiter;
+  });
+});
 
 }  // namespace
 }  // namespace orchestrate::test
