@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <new>
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/base/result.hpp>
+#include <orchestrate/base/sync.hpp>
 #include <string_view>
 #include <typeinfo>
 
@@ -12,8 +12,8 @@ namespace detail {
 
 // Immutable once it is shared, so that readers need no lock.
 struct ErrorRep {
-  std::atomic<std::uint32_t> references{1};
-  std::error_code code;
+  sync::atomic<std::uint32_t> references{1};
+  sync::plain<std::error_code> code;
   std::error_code inner_code;  // that of a thrown std::system_error
   std::string text;
   std::exception_ptr exception;
@@ -92,7 +92,7 @@ void ErrorReps::AppendMessage(std::string& text, const Error& error) {
     if (!rep.parts.empty()) {
       AppendParts(text, rep);
     } else if (rep.text.empty() && rep.exception == nullptr) {
-      text += rep.code.message();
+      text += std::error_code(rep.code).message();
     }
     at = &rep.cause;
     if (*at) text += ": ";
@@ -173,7 +173,7 @@ detail::ErrorRep* Error::Rep() const noexcept {
   return reinterpret_cast<detail::ErrorRep*>(bits_);  // NOLINT(performance-no-int-to-ptr)
 }
 
-void Error::RetainShared() const noexcept { Rep()->references.fetch_add(1, std::memory_order_relaxed); }
+void Error::RetainShared() const noexcept { Rep()->references.fetch_add(1, sync::memory_order_relaxed); }
 
 void Error::Release() noexcept {
   // A loop, so that a long chain of causes needs no stack.
@@ -183,7 +183,7 @@ void Error::Release() noexcept {
     detail::ErrorRep* rep = current.Rep();
     current.bits_ = 0;
     // Release: whoever frees the block sees the other owners' last reads. Acquire: pairs with theirs.
-    if (rep->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (rep->references.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
     std::swap(current.bits_, rep->cause.bits_);
     delete rep;
   }
@@ -195,7 +195,7 @@ Error Error::FromException(const std::exception_ptr& exception) noexcept {
   std::error_code inner_code;
   const auto wrap = [&](std::string_view text) {
     return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
-      rep.code = Errc::Exception;
+      rep.code = make_error_code(Errc::Exception);
       rep.inner_code = inner_code;
       rep.exception = exception;
       rep.text = text;
@@ -255,7 +255,7 @@ Error Error::WithContext(std::string sentence) const noexcept {
   return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
     detail::ErrorReps::CopyTo(rep, *this);
     const bool speaks = !rep.text.empty() || rep.exception != nullptr || !rep.parts.empty();
-    const std::string text = speaks ? rep.text : rep.code.message();
+    const std::string text = speaks ? rep.text : std::error_code(rep.code).message();
     rep.text = text.empty() ? std::move(sentence) : std::move(sentence) + ": " + text;
   });
 }

@@ -30,6 +30,9 @@ void PostSuccessor(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
+// Changes `bits` of the state of a task in the phase `from`, once nobody pins it there; false when it has
+// left that. Acquire pairs with the release of whoever put it there.
+bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept;
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
 void NotifyWaiters(TaskCore& core) noexcept;
 // Has those who wait for a task that was just queued look where: it may be behind one of their bodies.

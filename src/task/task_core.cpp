@@ -65,6 +65,45 @@ std::uint64_t IdOf(TaskCore& core) noexcept {
   return core.id.compare_exchange_strong(id, fresh, sync::memory_order_relaxed) ? fresh : id;
 }
 
+// ---- what others see ----
+
+Error ReadError(TaskCore& core) noexcept {
+  const auto state = core.state.load(sync::memory_order_acquire);
+  const auto phase = state & ContextNode::kPhaseMask;
+  if (phase == kCompleted) return {};
+  if ((state & ContextNode::kRead) == 0) core.state.fetch_or(ContextNode::kRead, sync::memory_order_relaxed);
+  return core.error.Get();
+}
+
+TaskState StateOf(const TaskCore& core) noexcept {
+  const auto state = core.state.load(sync::memory_order_acquire);
+  switch (state & ContextNode::kPhaseMask) {
+    case kRunning:
+      return (state & ContextNode::kEnded) != 0 ? TaskState::Cancelled : TaskState::Running;
+    case kAdopting:
+      return (state & ContextNode::kNoBody) != 0 ? TaskState::Running : TaskState::Created;
+    case kCompleted:
+      return TaskState::Completed;
+    case kFailed:
+      return TaskState::Failed;
+    case kCancelled:
+      return TaskState::Cancelled;
+    default:
+      return TaskState::Created;
+  }
+}
+
+std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept {
+  const auto phase = core.PhaseNow();
+  if (phase < kRunning) return {};
+  const auto ticks = core.ticks.load(sync::memory_order_relaxed);
+  if (phase >= kCompleted) return TicksToDuration(ticks);
+  const auto now = ReadTicks();
+  // The body may have left meanwhile: then the field holds the duration already.
+  if (core.IsTerminal()) return TicksToDuration(core.ticks.load(sync::memory_order_relaxed));
+  return ticks == 0 || ticks > now ? std::chrono::nanoseconds{} : TicksToDuration(now - ticks);
+}
+
 // ---- the end of a block ----
 
 namespace {
@@ -94,23 +133,22 @@ void DestroyCore(TaskCore& core) noexcept {
 struct Graveyard {
   TaskCore* first = nullptr;
 };
-constinit thread_local Graveyard* t_graveyard = nullptr;
 
 void Bury(TaskCore& core) noexcept {
-  if (t_graveyard != nullptr) {
-    core.next = t_graveyard->first;
-    t_graveyard->first = &core;
+  if (auto* outermost = static_cast<Graveyard*>(t_thread.burying)) {
+    core.next = outermost->first;
+    outermost->first = &core;
     return;
   }
   Graveyard graveyard;
-  t_graveyard = &graveyard;
+  t_thread.burying = &graveyard;
   DestroyCore(core);
   while (graveyard.first != nullptr) {
     auto* next = graveyard.first;
     graveyard.first = static_cast<TaskCore*>(next->next);
     DestroyCore(*next);
   }
-  t_graveyard = nullptr;
+  t_thread.burying = nullptr;
 }
 
 }  // namespace
@@ -164,22 +202,31 @@ void Submit(TaskCore& core) noexcept {
   if (!PostTask(executor, core)) Refuse(core);
 }
 
+bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  for (;;) {
+    if ((state & ContextNode::kPhaseMask) != from) return false;
+    if ((state & ContextNode::kPinned) != 0) {
+      sync::Relax();
+      state = core.state.load(sync::memory_order_relaxed);
+    } else if (core.state.compare_exchange_weak(state, state ^ bits, sync::memory_order_acquire,
+                                                sync::memory_order_relaxed)) {
+      return true;
+    }
+  }
+}
+
 bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
               std::uint32_t more_flags) noexcept {
-  auto state = core.state.load(sync::memory_order_relaxed);
-  do {
-    if ((state & ContextNode::kPhaseMask) != from) return false;
-    state &= ~ContextNode::kPinned;  // waits for that
-  } while (!core.state.compare_exchange_weak(state,
-                                             (state & ~std::uint32_t{ContextNode::kPhaseMask}) | kAdopting,
-                                             sync::memory_order_acquire, sync::memory_order_relaxed));
+  if (!TryFlip(core, from, from ^ kAdopting)) return false;
   if (core.parent == nullptr) Adopt(core, parent);
   if (more_flags != 0) core.flags |= more_flags;
   if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
   if (to == kQueued && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
   // Nobody else changes the state in this phase, so a store does. Release pairs with the acquire of whoever
   // runs or cancels the task: parent and scope are set.
-  core.state.store((state & ~std::uint32_t{ContextNode::kPhaseMask}) | to, sync::memory_order_release);
+  const auto state = core.state.load(sync::memory_order_relaxed);
+  core.state.store(state ^ (kAdopting ^ to), sync::memory_order_release);
   return true;
 }
 

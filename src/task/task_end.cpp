@@ -91,12 +91,7 @@ namespace {
 
 // Any phase before Running → Adopting → terminal, without telling anybody yet.
 bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept {
-  auto state = core.state.load(sync::memory_order_acquire);
-  do {
-    if ((state & ContextNode::kPhaseMask) != from) return false;
-    state &= ~ContextNode::kPinned;  // waits for that
-  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kAdopting), sync::memory_order_acq_rel,
-                                             sync::memory_order_acquire));
+  if (!TryFlip(core, from, from ^ kAdopting)) return false;
   core.ticks.store(0, sync::memory_order_relaxed);
   core.Ops().destroy(core, kCallable);
   NoteEnded(core);
@@ -353,12 +348,7 @@ void NoteQueued(TaskCore& core) noexcept {
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
 // What is queued or attached was not ended, and has a reference that it does not lose before.
 TaskCore* SharePredecessor(TaskCore& core) noexcept {
-  auto state = core.state.load(sync::memory_order_relaxed);
-  do {
-    if ((state & ContextNode::kPhaseMask) != kAttached) return nullptr;
-    state &= ~ContextNode::kPinned;
-  } while (!core.state.compare_exchange_weak(state, state | ContextNode::kPinned, sync::memory_order_acquire,
-                                             sync::memory_order_relaxed));
+  if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
   auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
   const auto phase = predecessor->PhaseNow();
   const bool is_open = phase == kQueued || phase == kAttached;

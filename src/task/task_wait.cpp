@@ -6,7 +6,6 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
-#include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
@@ -208,43 +207,6 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (failure) return false;
   LendAdmission(core);
   return Block(core, &until, failure);
-}
-
-Error ReadError(TaskCore& core) noexcept {
-  const auto state = core.state.load(sync::memory_order_acquire);
-  const auto phase = state & ContextNode::kPhaseMask;
-  if (phase == kCompleted) return {};
-  if ((state & ContextNode::kRead) == 0) core.state.fetch_or(ContextNode::kRead, sync::memory_order_relaxed);
-  return core.error.Get();
-}
-
-TaskState StateOf(const TaskCore& core) noexcept {
-  const auto state = core.state.load(sync::memory_order_acquire);
-  switch (state & ContextNode::kPhaseMask) {
-    case kRunning:
-      return (state & ContextNode::kEnded) != 0 ? TaskState::Cancelled : TaskState::Running;
-    case kAdopting:
-      return (state & ContextNode::kNoBody) != 0 ? TaskState::Running : TaskState::Created;
-    case kCompleted:
-      return TaskState::Completed;
-    case kFailed:
-      return TaskState::Failed;
-    case kCancelled:
-      return TaskState::Cancelled;
-    default:
-      return TaskState::Created;
-  }
-}
-
-std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept {
-  const auto phase = core.PhaseNow();
-  if (phase < kRunning) return {};
-  const auto ticks = core.ticks.load(sync::memory_order_relaxed);
-  if (phase >= kCompleted) return TicksToDuration(ticks);
-  const auto now = ReadTicks();
-  // The body may have left meanwhile: then the field holds the duration already.
-  if (core.IsTerminal()) return TicksToDuration(core.ticks.load(sync::memory_order_relaxed));
-  return ticks == 0 || ticks > now ? std::chrono::nanoseconds{} : TicksToDuration(now - ticks);
 }
 
 TaskCore* CurrentTask() noexcept { return Frames() != nullptr ? Frames()->core : nullptr; }

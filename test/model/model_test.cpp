@@ -57,7 +57,7 @@ TEST_P(EachModel, HoldsWithThreePreemptions) {
   Exploration how;
   how.limits.preemptions = 3;
   const char* wanted = std::getenv("ORCHESTRATE_MODEL_EXECUTIONS");
-  how.executions = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 700'000;
+  how.executions = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 300'000;
   how.time = std::chrono::minutes(10);
   const Findings found = model::Explore(how, GetParam().setup);
   EXPECT_FALSE(found) << Told(found);

@@ -44,16 +44,20 @@ std::string NameOf(memory_order order) {
   return names.at(order);
 }
 
-// Holds for any line number: the file and the function that the line stands in.
+// Holds for any line number: the file and the function that the line stands in, a member of a class or free.
 std::string FunctionAround(const Site& site) {
   std::ifstream file(site.file);
   std::string line;
   std::string function;
+  bool is_free = false;
   for (std::uint32_t number = 1; number <= site.line && std::getline(file, line); ++number) {
     const auto first = line.find_first_not_of(' ');
+    if (first == 0) is_free = line[0] != '}' && line.find('(') != std::string::npos;
+    const bool is_comment = first != std::string::npos && line.compare(first, 2, "//") == 0;
     const auto open = line.find('(');
-    const bool is_head = first == 2 && open != std::string::npos && line.find(';') == std::string::npos;
-    if (!is_head) continue;
+    const bool is_head =
+        first == (is_free ? 0U : 2U) && open != std::string::npos && line.find(';') == std::string::npos;
+    if (!is_head || is_comment) continue;
     const auto begin = line.find_last_of(" *&", open - 1);
     function = line.substr(begin + 1, open - begin - 1);
   }
@@ -71,6 +75,12 @@ std::string Describe(const Site& site, memory_order weaker) {
 
 bool IsOfTheLibrary(const Site& site) { return site.file.find("/test/") == std::string::npos; }
 
+// Whether another part has models for the file, which find more.
+bool IsOfAnother(const std::string& part, const Site& site) {
+  return part == "task state" &&
+         (site.file.ends_with("/waiter_list.hpp") || site.file.ends_with("/mutex.hpp"));
+}
+
 std::vector<Model> ModelsOf(const std::string& part) {
   std::vector<Model> models;
   for (const Model& model : AllModels()) {
@@ -79,24 +89,27 @@ std::vector<Model> ModelsOf(const std::string& part) {
   return models;
 }
 
-std::set<Site> SitesOf(const std::vector<Model>& models) {
+std::set<Site> SitesOf(const std::string& part) {
   std::set<Site> all;
-  for (const Model& model : models) {
+  for (const Model& model : ModelsOf(part)) {
     Exploration how;
     how.executions = 20'000;
     how.sites = &all;
     EXPECT_FALSE(model::Explore(how, model.setup));
   }
-  std::erase_if(all, [](const Site& site) { return !IsOfTheLibrary(site); });
+  std::erase_if(all, [&part](const Site& site) { return !IsOfTheLibrary(site) || IsOfAnother(part, site); });
   return all;
 }
 
 bool IsFound(const std::vector<Model>& models, const Site& site, memory_order weaker) {
+  // Depth first finds what differs late, at random what differs early.
   return std::any_of(models.begin(), models.end(), [&](const Model& model) {
     Exploration how;
-    how.executions = 40'000;
+    how.executions = 15'000;
     how.weakened = &site;
     how.weaker = weaker;
+    if (model::Explore(how, model.setup)) return true;
+    how.seed = 1;
     return static_cast<bool>(model::Explore(how, model.setup));
   });
 }
@@ -120,7 +133,8 @@ std::set<std::string> Listed(const std::string& part) {
 class Weakened : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Parts, Weakened,
                          testing::Values("deque", "ring", "queue", "permits", "waiter list",
-                                         "remote free list", "parker", "mutex", "second of two"),
+                                         "remote free list", "parker", "mutex", "second of two",
+                                         "task state"),
                          [](const auto& made) {
                            std::string name = made.param;
                            std::replace(name.begin(), name.end(), ' ', '_');
@@ -135,7 +149,7 @@ TEST_P(Weakened, OrdersAreFoundByAModelOrExplained) {
   ASSERT_FALSE(models.empty());
   std::set<std::string> survivors;
   std::size_t found = 0;
-  for (const Site& site : SitesOf(models)) {
+  for (const Site& site : SitesOf(GetParam())) {
     for (const memory_order weaker : WeakerThan(site)) {
       if (IsFound(models, site, weaker)) {
         ++found;

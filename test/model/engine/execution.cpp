@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include <test/model/engine/arena.hpp>
 
@@ -48,6 +49,7 @@ bool Execution::Run(const std::function<void(Program&)>& setup, const Limits& li
   trace_.clear();
   count_ = 1;
   running_ = 0;
+  local_ = {};
   Begin(0, nullptr);
   g_current = this;
   threads_[0].fiber.SwitchTo(host_);
@@ -63,6 +65,7 @@ void Execution::Begin(std::size_t index, std::function<void()>* body) {
   thread.yielded_at = 0;
   thread.fresh = false;
   thread.body = body;
+  if (local_.bytes != 0) std::memcpy(thread.local.data(), local_.memory, local_.bytes);
   thread.fiber.Begin(Enter, this);
 }
 
@@ -90,6 +93,7 @@ void Execution::RunMain(const std::function<void(Program&)>& setup) {
     setup(program);
     {
       const MemoryOf engine(Side::Engine);
+      local_ = program.local;
       for (auto& body : program.threads) {
         if (count_ == kMaxThreads) Fail("too many threads", Where::current());
         Begin(count_++, &body);
@@ -166,7 +170,12 @@ void Execution::SwitchTo(std::size_t index) {
   ModelThread& to = Self();
   if (to.state == State::Yielded) to.fresh = true;
   to.state = State::Ready;
-  if (&from != &to) to.fiber.SwitchTo(from.fiber);
+  if (&from == &to) return;
+  if (local_.bytes != 0) {
+    std::memcpy(from.local.data(), local_.memory, local_.bytes);
+    std::memcpy(local_.memory, to.local.data(), local_.bytes);
+  }
+  to.fiber.SwitchTo(from.fiber);
 }
 
 // ---- what was found ----

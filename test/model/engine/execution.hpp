@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,6 +42,14 @@ struct Limits {
   std::uint32_t steps = 3000;     // of one execution; more is a livelock
 };
 
+// Memory of which each thread of a program has its own, such as what the library has for each thread. It
+// holds that of the one that runs.
+struct ThreadLocal {
+  static constexpr std::size_t kMost = 128;
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+};
+
 // What one program does: threads, and what holds when all have ended.
 class Program {
  public:
@@ -49,6 +58,7 @@ class Program {
 
   std::vector<std::function<void()>> threads;
   std::function<void()> at_end;
+  ThreadLocal local;  // begins everywhere as it is after the set-up
 };
 
 // Runs one program once: one thread at a time, each step and each value read by choice.
@@ -113,6 +123,7 @@ class Execution {
     bool fresh = false;            // the next load returns the newest value: nothing stays stale for ever
     Where blocked_where;
     std::function<void()>* body = nullptr;
+    std::array<std::byte, ThreadLocal::kMost> local{};  // while another one runs
   };
 
   static void Enter(void* self);
@@ -142,6 +153,7 @@ class Execution {
   Limits limits_;
   Fiber host_;
   std::array<ModelThread, kMaxThreads> threads_;
+  ThreadLocal local_;
   std::size_t count_ = 0;
   std::size_t running_ = 0;
   std::vector<std::unique_ptr<Location>> locations_;  // kept for the next execution

@@ -45,8 +45,8 @@ struct ContextNode {
   sync::atomic<std::uint32_t> state{0};
   sync::atomic<std::uint32_t> seen_epoch{0};  // no ancestor had ended when the end epoch had this value
   std::uint32_t flags;
-  ContextNode* parent;  // holds a reference; null at a root and in a task that was not started
-  ScopeNode* scope;     // the nearest node upwards, itself included, that is not a task
+  sync::plain<ContextNode*> parent;  // holds a reference; null at a root and in a task that was not started
+  sync::plain<ScopeNode*> scope;     // the nearest node upwards, itself included, that is not a task
   sync::atomic<ContextLinks*> links{nullptr};
   AtomicError error;
 };
