@@ -107,7 +107,7 @@ void Batch::SubmitAll() noexcept {
     Watch(entry);
     if (!mine) continue;
     Ref(core);  // the queue's
-    if (!PostTask(*executor_, core)) Refuse(core);
+    if (!PostTask(core)) Refuse(core);
   }
 }
 

@@ -79,7 +79,7 @@ void ChannelConsumer::Allocate(std::size_t limit) {
     place.item = place.memory;
     place.notify = [](ChannelWaiter& waiter) noexcept {
       Member& member = *static_cast<Place&>(waiter).member;
-      PostNode(member.crew->GetExecutor(), member);
+      PostBelow(member.crew->Owner(), member);
     };
   }
 }
@@ -150,7 +150,7 @@ void PullConsumer::EndTurn() noexcept {
     next = waiting_;
     if (next != nullptr) waiting_ = std::exchange(next->next, nullptr);
   }
-  if (next != nullptr) PostNode(GetExecutor(), *next);
+  if (next != nullptr) PostBelow(Owner(), *next);
 }
 
 bool PullConsumer::Call(TaskCore*& core) noexcept {

@@ -144,7 +144,7 @@ Member* Crew::StartAnother() noexcept {
     member->mark = kNotBegun;
     Ref(*owner_);
   }
-  PostNode(*executor_, *member);
+  PostBelow(*owner_, *member);
   return member;
 }
 
@@ -152,7 +152,7 @@ Member* Crew::StartAnother() noexcept {
 void Crew::CallBack(Member& member) noexcept {
   if (ExecutorAccess::RuntimeOf(*executor_) == nullptr || !Unqueue(*executor_, member)) return;
   // One that has begun meanwhile, and was posted again, has to come back by itself.
-  member.mark == kNotBegun ? Unref(*owner_) : PostNode(*executor_, member);
+  member.mark == kNotBegun ? Unref(*owner_) : PostBelow(*owner_, member);
   NoteRan(*executor_);
 }
 
@@ -182,7 +182,7 @@ void Crew::DropMember(WorkNode& node) noexcept {
 bool Crew::Park(Member& member) noexcept {
   member.notify = [](Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept -> TaskCore* {
     auto& self = static_cast<Member&>(waiter);
-    if (notice == Notice::Ended) PostNode(self.crew->GetExecutor(), self);
+    if (notice == Notice::Ended) PostBelow(*self.crew->owner_, self);
     return nullptr;
   };
   return member.Task()->waiters.Add(member);

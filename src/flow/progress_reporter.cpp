@@ -33,7 +33,7 @@ void ProgressReporter::Last() noexcept {
     if (calling_ || (!stopped_ && !crew_.GetExecutor().Timers().Cancel(*this))) return;
     calling_ = true;
   }
-  PostNode(crew_.GetExecutor(), *this);
+  PostBelow(crew_.Owner(), *this);
 }
 
 void ProgressReporter::Expired(Timer& timer, TimerEvent event) noexcept {

@@ -82,7 +82,7 @@ TaskCore* RepeatMachine::OnFollowedEnd(Waiter& waiter, TaskCore& task, Notice no
   if (notice != Notice::Ended) return nullptr;
   auto& self = static_cast<RepeatMachine&>(waiter);
   self.followed_error = ReadError(task);
-  PostNode(ExecutorOf(*self.job), *self.job);
+  PostBelow(*self.job, *self.job);
   return nullptr;
 }
 

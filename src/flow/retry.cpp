@@ -95,7 +95,7 @@ TaskCore* RetryMachine::OnFollowedEnd(Waiter& waiter, TaskCore& ended, Notice no
   auto& self = static_cast<RetryMachine&>(waiter);
   Ref(ended);
   self.followed = &ended;
-  PostNode(ExecutorOf(*self.task), self);
+  PostBelow(*self.task, self);
   return nullptr;
 }
 

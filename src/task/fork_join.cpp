@@ -85,7 +85,7 @@ void ForkRegion::Offer(ForkPiece& piece) noexcept {
     const std::lock_guard lock(mutex_);
     offered_.PushBack(piece);
   }
-  PostNode(ExecutorOf(core_), piece);
+  PostBelow(core_, piece);
 }
 
 ForkRegion::Taken ForkRegion::TakeAny() noexcept {

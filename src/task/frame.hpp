@@ -25,7 +25,7 @@ class FrameScope {
 };
 
 // Internal to src/task.
-bool PostTask(Executor& executor, TaskCore& core) noexcept;  // false: intake has stopped
+bool PostTask(TaskCore& core) noexcept;  // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;

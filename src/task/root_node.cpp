@@ -1,11 +1,13 @@
 #include "task/root_node.hpp"
 
 #include <mutex>
+#include <thread>
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/context.hpp>
 #include "exec/forked.hpp"
+#include "exec/thread_state.hpp"
 #include "task/context_links.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -98,13 +100,40 @@ RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base
 void RootNode::CancelAll() noexcept { EndScope(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown)); }
 
 void RootNode::ExecutorEnded() noexcept {
-  executor.store(&Ended(), sync::memory_order_release);
+  executor.store(&Ended(), sync::memory_order_seq_cst);
+  while (!users.IsEmpty()) std::this_thread::yield();
   DropRoot(*this, 1);
 }
 
 void RootNode::Keep(Executor& owner) noexcept {
   kept = &owner;
   DropRoot(*this, 1);
+}
+
+ExecutorUse::ExecutorUse(const ContextNode& node) noexcept
+    : root_(static_cast<RootNode*>(static_cast<ScopeNode*>(node.scope->home))) {
+  if (root_->runtime != nullptr) {
+    executor_ = root_->executor.load(sync::memory_order_acquire);
+    const bool is_worker = root_->runtime == t_thread.runtime && t_thread.slot != nullptr;
+    is_worker ? void(root_ = nullptr) : RefRoot(*root_, 1);
+    return;
+  }
+  RefRoot(*root_, 1);
+  root_->users.Enter();
+  executor_ = root_->executor.load(sync::memory_order_seq_cst);
+  // What has ended refuses, which runs destructors of users; nobody has to wait for them.
+  is_inside_ = executor_ != &Ended();
+  if (!is_inside_) root_->users.Leave();
+}
+
+ExecutorUse::~ExecutorUse() {
+  if (is_inside_) root_->users.Leave();
+  if (root_ != nullptr) UnrefRoot(*root_, 1);
+}
+
+void PostBelow(const ContextNode& node, WorkNode& work) noexcept {
+  const ExecutorUse executor(node);
+  PostNode(*executor, work);
 }
 
 ScopeNode& RootOf(Executor& executor) {

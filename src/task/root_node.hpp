@@ -2,6 +2,7 @@
 
 #include <orchestrate/exec/executor.hpp>
 #include <orchestrate/task/detail/context_node.hpp>
+#include "base/rundown.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -14,7 +15,26 @@ struct RootNode final : ScopeNode, Attachment {
   void ExecutorEnded() noexcept override;
   void Keep(Executor& owner) noexcept override;
 
+  Rundown users;  // of an executor that is no runtime: one of those stays in memory anyhow
   Executor* kept = nullptr;
+};
+
+// The executor of a node, which cannot be destroyed as long as this lives: the end of a task may be seen, and
+// its executor go, before the call that posted it has returned.
+class ExecutorUse {
+ public:
+  explicit ExecutorUse(const ContextNode& node) noexcept;
+  ExecutorUse(const ExecutorUse&) = delete;
+  ExecutorUse& operator=(const ExecutorUse&) = delete;
+  ~ExecutorUse();
+
+  [[nodiscard]] Executor& operator*() const noexcept { return *executor_; }
+  [[nodiscard]] Executor* operator->() const noexcept { return executor_; }
+
+ private:
+  RootNode* root_;  // null on a worker of the runtime that it is
+  Executor* executor_;
+  bool is_inside_ = false;
 };
 
 // Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the

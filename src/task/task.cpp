@@ -6,6 +6,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -73,9 +74,10 @@ std::string_view TaskHandle::Name() const noexcept {
 
 // ---- between task and executor ----
 
-bool PostTask(Executor& executor, TaskCore& core) noexcept {
-  if (!executor.IsRunning() || IsForked()) return false;
-  PostNode(executor, core);
+bool PostTask(TaskCore& core) noexcept {
+  const ExecutorUse executor(core);
+  if (!executor->IsRunning() || IsForked()) return false;
+  PostNode(*executor, core);
   return true;
 }
 

@@ -196,10 +196,9 @@ void Adopt(TaskCore& core, ContextNode& parent) noexcept {
 }
 
 void Submit(TaskCore& core) noexcept {
-  Executor& executor = ExecutorOf(core);
-  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
   core.state.store(kQueued, sync::memory_order_release);
-  if (!PostTask(executor, core)) Refuse(core);
+  if (!PostTask(core)) Refuse(core);
 }
 
 bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept {
@@ -250,7 +249,7 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
   NoteQueued(core);
-  if (!PostTask(ExecutorOf(core), core)) Refuse(core);
+  if (!PostTask(core)) Refuse(core);
 }
 
 void RunQueued(WorkNode& node) noexcept {
@@ -283,7 +282,7 @@ void Refuse(TaskCore& core) noexcept {
 
 void PostSuccessor(TaskCore& core) noexcept {
   TaskCore* next = std::exchange(core.successor, nullptr);
-  PostNode(ExecutorOf(*next), *next);
+  PostBelow(*next, *next);
 }
 
 namespace {

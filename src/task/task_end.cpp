@@ -6,7 +6,6 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
-#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -183,14 +182,6 @@ struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
 };
 
-// What is posted may end at once, and this thread may be the last to know its runtime: its root keeps that.
-void PostFromOutside(TaskCore& next) noexcept {
-  auto& root = static_cast<RootNode&>(*next.scope->home);
-  RefRoot(root, 1);
-  PostNode(ExecutorOf(next), next);
-  UnrefRoot(root, 1);
-}
-
 // Returns the first of the continuations that this worker has to run now; the others follow one another.
 TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
   TaskCore* first = nullptr;
@@ -202,7 +193,7 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
     if (next == nullptr) continue;
     const auto* runtime = RuntimeOf(*next);
     if (runtime == nullptr || runtime != t_thread.runtime || t_thread.slot == nullptr) {
-      PostFromOutside(*next);
+      PostBelow(*next, *next);
     } else if (last == nullptr) {
       first = last = next;
     } else {
@@ -214,7 +205,7 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
 }
 
 void PostFirst(TaskCore* first) noexcept {
-  if (first != nullptr) PostNode(ExecutorOf(*first), *first);
+  if (first != nullptr) PostBelow(*first, *first);
 }
 
 }  // namespace
@@ -365,7 +356,7 @@ void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.successor->state.store(kAttached, sync::memory_order_release);
   if (predecessor.waiters.Add(node)) return;
   // Ended before: the same, now; still never inside this call.
-  if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostNode(ExecutorOf(*core), *core);
+  if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostBelow(*core, *core);
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -173,7 +173,7 @@ void LendAdmission(TaskCore& core) noexcept {
   } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
                                              sync::memory_order_acquire));
   Ref(core);  // the queue's
-  if (!PostTask(ExecutorOf(core), core)) Refuse(core);
+  if (!PostTask(core)) Refuse(core);
 }
 
 Error CannotEnd(const TaskCore& core) noexcept {

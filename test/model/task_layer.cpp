@@ -146,7 +146,8 @@ void PostNode(Executor& /*executor*/, WorkNode& node) noexcept {
 void PostFollower(Executor& executor, WorkNode& node, const WorkNode& /*before*/) noexcept {
   PostNode(executor, node);
 }
-bool PostTask(Executor& executor, TaskCore& core) noexcept { return PostNode(executor, core), true; }
+void PostBelow(const ContextNode& node, WorkNode& work) noexcept { PostNode(ExecutorOf(node), work); }
+bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }
 
 void NoteSpawned(TaskCore& /*core*/, Executor& /*executor*/) noexcept {}
 void NoteStarted(TaskCore& /*core*/) noexcept {}

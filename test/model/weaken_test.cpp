@@ -133,7 +133,7 @@ std::set<std::string> Listed(const std::string& part) {
 class Weakened : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Parts, Weakened,
                          testing::Values("deque", "ring", "queue", "permits", "waiter list",
-                                         "remote free list", "parker", "mutex", "second of two",
+                                         "remote free list", "parker", "mutex", "second of two", "rundown",
                                          "task state"),
                          [](const auto& made) {
                            std::string name = made.param;

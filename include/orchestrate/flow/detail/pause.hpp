@@ -26,7 +26,7 @@ struct Pause : Nap<Pause> {
 
   // The later of Start() and OnWake(), so that no step runs while the other still touches this object.
   void PostSecond() noexcept {
-    if (parties.Leave()) PostNode(ExecutorOf(*core), *step);
+    if (parties.Leave()) PostBelow(*core, *step);
   }
 
   TaskCore* core = nullptr;

@@ -100,6 +100,9 @@ ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
   return *node.scope->home->executor.load(sync::memory_order_acquire);
 }
 
+// Queues work that was accepted before on the executor of `node`, which keeps it until this returns.
+ORCHESTRATE_API void PostBelow(const ContextNode& node, WorkNode& work) noexcept;
+
 // The runtime that is its executor, or null; the node keeps it in memory.
 [[nodiscard]] inline RuntimeCore* RuntimeOf(const ContextNode& node) noexcept {
   return node.scope->home->runtime;
