@@ -28,7 +28,7 @@ extern "C" void OnSignal(int number) {
 }
 
 struct SignalScope final : ChildScope {
-  SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted);
+  SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept;
   ~SignalScope() override;
   std::uint64_t mask = 0;
   SignalScope* next = nullptr;
@@ -125,10 +125,9 @@ class SignalTable {
   bool watching_ = false;
 };
 
-SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted)
+SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept
     : ChildScope(parent_node, 0) {
   for (const int number : wanted) mask |= Bit(number);
-  SignalTable::Get().Add(*this);
 }
 
 SignalScope::~SignalScope() { SignalTable::Get().Remove(*this); }
@@ -145,7 +144,11 @@ Context Context::WithSignal(std::initializer_list<int> signals) const {
           .Rethrow();
     }
   }
-  return detail::ContextAccess::Take(*new detail::SignalScope(*node_, signals));
+  auto& table = detail::SignalTable::Get();  // made before there is a scope that leaves it
+  auto& scope = *new detail::SignalScope(*node_, signals);
+  Context context = detail::ContextAccess::Take(scope);
+  table.Add(scope);
+  return context;
 }
 
 }  // namespace orchestrate::inline v1

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -157,6 +158,19 @@ TEST_P(AllocationFaults, PromiseAndContexts) {
       [] {});
   EXPECT_FALSE(runtime_.Run());
   EXPECT_EQ(ran_, 0);
+}
+
+TEST_P(AllocationFaults, AContextThatCannotBeMadeKeepsNoTask) {
+  const auto task = Invoke(ctx_, [this](Context& own) {
+    (void)FailEachAllocation(
+        [&] {
+          Strand strand(runtime_.GetExecutor());
+          (void)own.WithExecutor(strand);
+        },
+        [] {});
+    (void)FailEachAllocation([&] { (void)own.WithSignal({SIGUSR2}); }, [] {});
+  });
+  EXPECT_FALSE(task.Wait());
 }
 
 TEST_P(AllocationFaults, ForkJoinAndParallelFor) {
