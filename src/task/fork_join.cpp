@@ -136,15 +136,16 @@ Error BackwardRange(const char* verb, long long count) noexcept {
 }
 
 Error RunRegion(const Where& where, void (*body)(void*, Fork&), void* data) {
-  auto& core = MakeCallBlock(
+  const auto task = MakeCall(
       [body, data](Context& context) {
         ForkRegion(static_cast<TaskCore&>(ContextAccess::Node(context))).Run(body, data);
       },
-      where, 2);
-  const auto task = TaskAccess::Take(core);
+      where);
+  TaskCore& core = TaskAccess::Core(task);
   WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
   StartHere(core);
   Error error = task.Wait();
+  core.refs.store(2, sync::memory_order_relaxed);  // StartHere()'s, too; nobody else knows the task yet
   // A wait that failed: the body may not outlive this call, which its references lead into.
   if (!task.IsDone() && !task.Cancel(error)) error = Errc::Cancelled;
   while (!task.IsDone()) std::this_thread::yield();

@@ -185,8 +185,11 @@ TEST_P(AllocationFaults, ForkJoinAndParallelFor) {
       },
       [] {});
   EXPECT_GE(complete, 1) << "no error, but not all items were done";
+  Strand strand(runtime_.GetExecutor());
+  const Where on_strand = Where(ctx_).On(strand).Named("a name that is longer than any small string");
   EXPECT_FALSE(runtime_.Run());
 }
 
+  (void)FailEachAllocation([&] { (void)ForkJoin(on_strand, Work(), Work()); }, [] {});
 }  // namespace
 }  // namespace orchestrate::test
