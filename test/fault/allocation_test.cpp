@@ -137,6 +137,17 @@ TEST_P(AllocationFaults, SleepAndTimeout) {
   EXPECT_EQ(limited.Get(), ran_);
 }
 
+TEST_P(AllocationFaults, TimeoutElsewhereAndOfAFunction) {
+  Strand strand(runtime_.GetExecutor());
+  const Where on_strand = Where(ctx_).On(strand).Named("a name that is longer than any small string");
+  Task<int> limited;
+  auto slow = NewTask(Work());
+  ExpectStrong([&] { limited = Timeout(on_strand, slow, 1h); });
+  EXPECT_EQ(limited.Get(), ran_);
+  ExpectStrong([&] { limited = Timeout(on_strand, 1h, Work()); });
+  EXPECT_EQ(limited.Get(), ran_);
+}
+
 TEST_P(AllocationFaults, Repeat) {
   Job beats;
   ExpectStrong([&] {
