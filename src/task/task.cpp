@@ -45,12 +45,7 @@ bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
   return AwaitUntil(*core_, deadline, failure);
 }
 
-TimePoint TaskHandle::ClockNow() const noexcept {
-  if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr)
-    return LastingExecutorOf(*core_).Now();
-  if (const TaskCore* current = CurrentTask()) return ExecutorOf(*current).Now();
-  return Clock::now();
-}
+TimePoint TaskHandle::ClockNow() const noexcept { return core_ != nullptr ? NowOf(*core_) : TimePoint(); }
 
 bool TaskHandle::Cancel(const Error& cause) const noexcept {
   const TaskHandle keep(*this);  // whoever waits for the task may destroy this handle before the call returns
