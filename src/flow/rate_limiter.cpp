@@ -223,8 +223,10 @@ RateLimiter::~RateLimiter() { state_->Unref(); }
 
 Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
   if (count > state_->burst) {
-    return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) +
-                                       " permits, must be <= the burst " + std::to_string(state_->burst)};
+    return detail::MakeError([&]() -> Error {
+      return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) +
+                                         " permits, must be <= the burst " + std::to_string(state_->burst)};
+    });
   }
   ContextNode& node = detail::ContextAccess::Node(context);
   if (Error ended = detail::EndOf(node)) return ended;

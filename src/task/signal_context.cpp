@@ -112,8 +112,9 @@ class SignalTable {
         }
         if (found == nullptr) return RestoreUnused();
       }
-      EndScope(*found,
-               Error(Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"));
+      EndScope(*found, MakeError([number]() -> Error {
+        return {Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"};
+      }));
       UnrefNode(*found);
     }
   }

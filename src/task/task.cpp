@@ -1,7 +1,5 @@
 #include <orchestrate/task/task.hpp>
 
-#include <string>
-
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
@@ -11,17 +9,17 @@ namespace orchestrate::inline v1::detail {
 namespace {
 
 Error EmptyHandle(const char* function) noexcept {
-  return {Errc::InvalidArgument, std::string(function) + ": the task handle is empty"};
+  return Error(Errc::InvalidArgument, "the task handle is empty").WithContext(function);
 }
 
 }  // namespace
 
 Error EmptyTask(const char* verb) noexcept {
-  return {Errc::InvalidArgument, std::string(verb) + ": the task is empty"};
+  return Error(Errc::InvalidArgument, "the task is empty").WithContext(verb);
 }
 
 Error EmptyFunction(const char* verb) noexcept {
-  return {Errc::InvalidArgument, std::string(verb) + ": the function is empty"};
+  return Error(Errc::InvalidArgument, "the function is empty").WithContext(verb);
 }
 
 void TaskHandle::RunIn(const Where& where) const {
