@@ -159,13 +159,13 @@ Error::Error(std::error_code code) noexcept {
   }
 }
 
-Error::Error(Errc code, std::string sentence) noexcept : Error(make_error_code(code), std::move(sentence)) {}
+Error::Error(Errc code, std::string_view sentence) noexcept : Error(make_error_code(code), sentence) {}
 
-Error::Error(std::error_code code, std::string sentence) noexcept {
+Error::Error(std::error_code code, std::string_view sentence) noexcept {
   if (!code) return;
   *this = detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
     rep.code = code;
-    rep.text = std::move(sentence);
+    rep.text = sentence;
   });
 }
 
@@ -250,13 +250,14 @@ Error Error::WithCause(Error cause) const noexcept {
   }
 }
 
-Error Error::WithContext(std::string sentence) const noexcept {
+Error Error::WithContext(std::string_view sentence) const noexcept {
   if (!*this) return {};
   return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
     detail::ErrorReps::CopyTo(rep, *this);
     const bool speaks = !rep.text.empty() || rep.exception != nullptr || !rep.parts.empty();
     const std::string text = speaks ? rep.text : std::error_code(rep.code).message();
-    rep.text = text.empty() ? std::move(sentence) : std::move(sentence) + ": " + text;
+    rep.text = sentence;
+    if (!text.empty()) rep.text += ": " + text;
   });
 }
 

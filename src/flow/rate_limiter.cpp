@@ -147,7 +147,7 @@ struct RateLimiter::State : detail::GuardedTimer {
     Waiters served;
     {
       const std::lock_guard lock(mutex);
-      if (event == TimerEvent::ShutDown) DropThoseOf(armed_on, served);
+      if (event == TimerEvent::ShutDown) DropStopped(served);
       ServeFirst(served);
     }
     NotifyAll(served);
@@ -176,7 +176,7 @@ struct RateLimiter::State : detail::GuardedTimer {
         Move(*first, Grant::Granted, served);
       }
       if (ArmForFirst()) return;
-      DropThoseOf(&waiters.Front()->executor->Timers(), served);
+      DropStopped(served);
     }
   }
 
@@ -184,7 +184,8 @@ struct RateLimiter::State : detail::GuardedTimer {
   [[nodiscard]] bool ArmForFirst() noexcept {
     PermitWaiter* first = waiters.Front();
     TimerService* timers = first != nullptr ? &first->executor->Timers() : nullptr;
-    if (armed_on != nullptr && armed_on != timers) armed_on->Cancel(*this);
+    // Also on the same timers: once they are closed, nothing may stay there that nobody knows of.
+    if (armed_on != nullptr) armed_on->Cancel(*this);
     armed_on = nullptr;
     if (first == nullptr) return true;
     const TimePoint now = first->executor->Now();
@@ -193,11 +194,11 @@ struct RateLimiter::State : detail::GuardedTimer {
     return true;
   }
 
-  // The timers of `stopped` tell no time any more.
-  void DropThoseOf(const TimerService* stopped, Waiters& dropped) noexcept {
+  // Those whose own timers tell no time any more; which timers have said so may not be `armed_on` by now.
+  void DropStopped(Waiters& dropped) noexcept {
     for (PermitWaiter* waiter = waiters.Front(); waiter != nullptr;) {
       PermitWaiter* const behind = waiters.Next(*waiter);
-      if (&waiter->executor->Timers() == stopped) Move(*waiter, Grant::ShutDown, dropped);
+      if (!waiter->executor->Timers().IsRunning()) Move(*waiter, Grant::ShutDown, dropped);
       waiter = behind;
     }
   }
@@ -222,8 +223,10 @@ RateLimiter::~RateLimiter() { state_->Unref(); }
 
 Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
   if (count > state_->burst) {
-    return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) +
-                                       " permits, must be <= the burst " + std::to_string(state_->burst)};
+    return detail::MakeError([&]() -> Error {
+      return {Errc::InvalidArgument, "RateLimiter::Acquire: " + std::to_string(count) +
+                                         " permits, must be <= the burst " + std::to_string(state_->burst)};
+    });
   }
   ContextNode& node = detail::ContextAccess::Node(context);
   if (Error ended = detail::EndOf(node)) return ended;

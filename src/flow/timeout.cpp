@@ -77,13 +77,15 @@ Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout) {
   return {Errc::InvalidArgument, "Timeout: timeout " + std::to_string(timeout.count()) + " ns, must be >= 0"};
 }
 
-void StartTimeout(TaskCore& outer, const TaskHandle& inner, const Where& where, Nanoseconds timeout,
-                  PassOn pass_on) {
+void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout, const TaskHandle& inner,
+                  const Where& inner_where, PassOn pass_on) {
   Limit& limit = *::new (AllocateBlock(sizeof(Limit))) Limit;
   Task<void> alarm;
   try {
     alarm = SleepFor(where, timeout);
+    inner.RunIn(inner_where);  // last: what throws has started nothing
   } catch (...) {
+    (void)alarm.Cancel();
     FreeBlock(&limit, sizeof(Limit));
     throw;
   }
@@ -92,7 +94,6 @@ void StartTimeout(TaskCore& outer, const TaskHandle& inner, const Where& where, 
   limit.outer = &outer;
   limit.inner = Share(inner);
   limit.alarm = Share(alarm);
-  inner.RunIn(where);
   limit.Listen(limit.on_inner, *limit.inner, Limit::OnInner);
   limit.Listen(limit.on_alarm, *limit.alarm, Limit::OnAlarm);
   limit.Listen(limit.on_outer, outer, Limit::OnOuter);

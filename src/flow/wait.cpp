@@ -13,16 +13,6 @@ namespace {
 
 constexpr int kSpins = 200;  // as long as a wait for one task looks before it sleeps
 
-RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  return core.PhaseNow() >= kQueued && core.scope != nullptr ? RuntimeOf(core) : nullptr;
-}
-
-TimePoint NowOf(const TaskCore& core) noexcept {
-  if (core.PhaseNow() >= kBatched && core.scope != nullptr) return LastingExecutorOf(core).Now();
-  const TaskCore* current = CurrentTask();
-  return current != nullptr ? ExecutorOf(*current).Now() : Clock::now();
-}
-
 // One thread that waits until several tasks have ended.
 struct Countdown : ThreadWait {
   explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served) {}

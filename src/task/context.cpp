@@ -70,9 +70,9 @@ struct ShieldScope final : ChildScope {
 };
 
 struct ExecutorScope final : ChildScope {
-  ExecutorScope(ContextNode& parent_node, Executor& own) : ChildScope(parent_node, 0) {
-    home = &RootOf(own);
-    RefNode(*home);
+  ExecutorScope(ContextNode& parent_node, ScopeNode& own) noexcept : ChildScope(parent_node, 0) {
+    home = &own;
+    RefNode(own);
     flags = (flags & ~std::uint32_t{kObserved}) | (home->flags & kObserved);
   }
   ~ExecutorScope() override { UnrefNode(*home); }
@@ -90,7 +90,7 @@ struct StopScope final : ChildScope {
       UnrefNode(scope);
     }
   };
-  StopScope(ContextNode& parent_node, std::stop_token token)
+  StopScope(ContextNode& parent_node, std::stop_token token) noexcept
       : ChildScope(parent_node, 0), on_stop(std::move(token), End{this}) {}
   std::stop_callback<End> on_stop;
 };
@@ -161,6 +161,8 @@ struct StopBridge final : StopLink, Deferred {
 
 template <class Scope, class... Args>
 Context Make(const Context& parent, Args&&... args) {
+  static_assert(std::is_nothrow_constructible_v<Scope, ContextNode&, Args...>,
+                "nobody would give back the reference to the parent");
   return ContextAccess::Take(*new Scope(ContextAccess::Node(parent), std::forward<Args>(args)...));
 }
 
@@ -207,7 +209,7 @@ Context Context::WithStopToken(std::stop_token token) const {
 }
 
 Context Context::WithExecutor(Executor& executor) const {
-  return detail::Make<detail::ExecutorScope>(*this, executor);
+  return detail::Make<detail::ExecutorScope>(*this, detail::RootOf(executor));
 }
 
 Context Context::Shield() const { return detail::Make<detail::ShieldScope>(*this); }

@@ -132,17 +132,20 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
 }
 
 Error BackwardRange(const char* verb, long long count) noexcept {
-  return {Errc::InvalidArgument, std::string(verb) + ": " + std::to_string(count) + " items, must be >= 0"};
+  return MakeError([&]() -> Error {
+    return {Errc::InvalidArgument, std::string(verb) + ": " + std::to_string(count) + " items, must be >= 0"};
+  });
 }
 
 Error RunRegion(const Where& where, void (*body)(void*, Fork&), void* data) {
-  auto& core = MakeCallBlock(
+  const auto task = MakeCall(
       [body, data](Context& context) {
         ForkRegion(static_cast<TaskCore&>(ContextAccess::Node(context))).Run(body, data);
       },
-      where, 2);
-  const auto task = TaskAccess::Take(core);
+      where);
+  TaskCore& core = TaskAccess::Core(task);
   WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+  core.refs.store(2, sync::memory_order_relaxed);  // StartHere()'s, too; nobody else knows the task yet
   StartHere(core);
   Error error = task.Wait();
   // A wait that failed: the body may not outlive this call, which its references lead into.

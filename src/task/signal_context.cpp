@@ -28,7 +28,7 @@ extern "C" void OnSignal(int number) {
 }
 
 struct SignalScope final : ChildScope {
-  SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted);
+  SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept;
   ~SignalScope() override;
   std::uint64_t mask = 0;
   SignalScope* next = nullptr;
@@ -112,8 +112,9 @@ class SignalTable {
         }
         if (found == nullptr) return RestoreUnused();
       }
-      EndScope(*found,
-               Error(Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"));
+      EndScope(*found, MakeError([number]() -> Error {
+        return {Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"};
+      }));
       UnrefNode(*found);
     }
   }
@@ -125,10 +126,9 @@ class SignalTable {
   bool watching_ = false;
 };
 
-SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted)
+SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept
     : ChildScope(parent_node, 0) {
   for (const int number : wanted) mask |= Bit(number);
-  SignalTable::Get().Add(*this);
 }
 
 SignalScope::~SignalScope() { SignalTable::Get().Remove(*this); }
@@ -145,7 +145,11 @@ Context Context::WithSignal(std::initializer_list<int> signals) const {
           .Rethrow();
     }
   }
-  return detail::ContextAccess::Take(*new detail::SignalScope(*node_, signals));
+  auto& table = detail::SignalTable::Get();  // made before there is a scope that leaves it
+  auto& scope = *new detail::SignalScope(*node_, signals);
+  Context context = detail::ContextAccess::Take(scope);
+  table.Add(scope);
+  return context;
 }
 
 }  // namespace orchestrate::inline v1

@@ -1,7 +1,5 @@
 #include <orchestrate/task/task.hpp>
 
-#include <string>
-
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
@@ -12,17 +10,17 @@ namespace orchestrate::inline v1::detail {
 namespace {
 
 Error EmptyHandle(const char* function) noexcept {
-  return {Errc::InvalidArgument, std::string(function) + ": the task handle is empty"};
+  return Error(Errc::InvalidArgument, "the task handle is empty").WithContext(function);
 }
 
 }  // namespace
 
 Error EmptyTask(const char* verb) noexcept {
-  return {Errc::InvalidArgument, std::string(verb) + ": the task is empty"};
+  return Error(Errc::InvalidArgument, "the task is empty").WithContext(verb);
 }
 
 Error EmptyFunction(const char* verb) noexcept {
-  return {Errc::InvalidArgument, std::string(verb) + ": the function is empty"};
+  return Error(Errc::InvalidArgument, "the function is empty").WithContext(verb);
 }
 
 void TaskHandle::RunIn(const Where& where) const {
@@ -46,12 +44,7 @@ bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
   return AwaitUntil(*core_, deadline, failure);
 }
 
-TimePoint TaskHandle::ClockNow() const noexcept {
-  if (core_ != nullptr && core_->PhaseNow() >= kQueued && core_->scope != nullptr)
-    return LastingExecutorOf(*core_).Now();
-  if (const TaskCore* current = CurrentTask()) return ExecutorOf(*current).Now();
-  return Clock::now();
-}
+TimePoint TaskHandle::ClockNow() const noexcept { return core_ != nullptr ? NowOf(*core_) : TimePoint(); }
 
 bool TaskHandle::Cancel(const Error& cause) const noexcept {
   const TaskHandle keep(*this);  // whoever waits for the task may destroy this handle before the call returns

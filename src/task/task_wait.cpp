@@ -122,9 +122,8 @@ struct TaskWaiter : Waiter, ThreadWait {
   }
 };
 
-RuntimeCore* ServedBy(const TaskCore& core) noexcept {
-  return core.PhaseNow() >= kQueued && core.scope != nullptr ? RuntimeOf(core) : nullptr;
-}
+// From then on it is known where the task runs; one that ended before may have no scope.
+bool HasPlace(const TaskCore& core) noexcept { return core.PhaseNow() >= kBatched && core.scope != nullptr; }
 
 // Blocks until the end or `until`; true at the end.
 bool Block(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
@@ -192,6 +191,14 @@ Error PrepareAwait(TaskCore& core) noexcept {
   if (core.IsTerminal()) return {};
   if (!IsForked()) Claim(core);
   return core.IsTerminal() ? Error() : CannotEnd(core);
+}
+
+RuntimeCore* ServedBy(const TaskCore& core) noexcept { return HasPlace(core) ? RuntimeOf(core) : nullptr; }
+
+TimePoint NowOf(const TaskCore& core) noexcept {
+  if (HasPlace(core)) return LastingExecutorOf(core).Now();
+  const TaskCore* current = CurrentTask();
+  return current != nullptr ? ExecutorOf(*current).Now() : Clock::now();
 }
 
 Error Await(TaskCore& core) noexcept {

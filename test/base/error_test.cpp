@@ -12,6 +12,8 @@ namespace {
 static_assert(sizeof(Error) == sizeof(void*));
 static_assert(std::is_nothrow_copy_constructible_v<Error> && std::is_nothrow_move_constructible_v<Error>);
 static_assert(std::is_nothrow_constructible_v<Error, Errc>);
+static_assert(std::is_nothrow_constructible_v<Error, Errc, const char*>, "a literal needs no memory");
+static_assert(noexcept(Error().WithContext("a literal")));
 static_assert(std::is_error_code_enum_v<Errc>);
 
 Error Thrown(auto exception) {

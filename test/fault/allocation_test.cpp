@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -136,6 +137,17 @@ TEST_P(AllocationFaults, SleepAndTimeout) {
   EXPECT_EQ(limited.Get(), ran_);
 }
 
+TEST_P(AllocationFaults, TimeoutElsewhereAndOfAFunction) {
+  Strand strand(runtime_.GetExecutor());
+  const Where on_strand = Where(ctx_).On(strand).Named("a name that is longer than any small string");
+  Task<int> limited;
+  auto slow = NewTask(Work());
+  ExpectStrong([&] { limited = Timeout(on_strand, slow, 1h); });
+  EXPECT_EQ(limited.Get(), ran_);
+  ExpectStrong([&] { limited = Timeout(on_strand, 1h, Work()); });
+  EXPECT_EQ(limited.Get(), ran_);
+}
+
 TEST_P(AllocationFaults, Repeat) {
   Job beats;
   ExpectStrong([&] {
@@ -159,8 +171,24 @@ TEST_P(AllocationFaults, PromiseAndContexts) {
   EXPECT_EQ(ran_, 0);
 }
 
+TEST_P(AllocationFaults, AContextThatCannotBeMadeKeepsNoTask) {
+  const auto task = Invoke(ctx_, [this](Context& own) {
+    (void)FailEachAllocation(
+        [&] {
+          Strand strand(runtime_.GetExecutor());
+          (void)own.WithExecutor(strand);
+        },
+        [] {});
+    (void)FailEachAllocation([&] { (void)own.WithSignal({SIGUSR2}); }, [] {});
+  });
+  EXPECT_FALSE(task.Wait());
+}
+
 TEST_P(AllocationFaults, ForkJoinAndParallelFor) {
+  Strand strand(runtime_.GetExecutor());
+  const Where on_strand = Where(ctx_).On(strand).Named("a name that is longer than any small string");
   (void)FailEachAllocation([&] { (void)ForkJoin(ctx_, Work(), Work()); }, [] {});
+  (void)FailEachAllocation([&] { (void)ForkJoin(on_strand, Work(), Work()); }, [] {});
   int complete = 0;
   (void)FailEachAllocation(
       [&] {
@@ -172,6 +200,33 @@ TEST_P(AllocationFaults, ForkJoinAndParallelFor) {
       [] {});
   EXPECT_GE(complete, 1) << "no error, but not all items were done";
   EXPECT_FALSE(runtime_.Run());
+}
+
+// Calls that never throw say so instead.
+TEST_P(AllocationFaults, ASentenceBecomesOutOfResources) {
+  RateLimiter limiter(10, 3);
+  const auto unstarted = NewTask(Work());
+  const auto said = [this, &limiter, &unstarted]() -> std::array<Error, 6> {
+    return {Error(Errc::Closed, "a sentence that is longer than any small string"),
+            Error(Errc::Closed).WithContext("a sentence that is longer than any small string"),
+            limiter.Acquire(ctx_, 4),
+            Task<int>().Wait(),
+            unstarted.Wait(),
+            detail::BackwardRange("ParallelFor", -1)};
+  };
+  const auto expected = said();
+  for (std::size_t number = 0, failed = 1; failed == 1; ++number) {
+    FailAllocation(number);
+    const auto found = said();
+    failed = StopFailing() ? 1 : 0;
+    std::size_t lost = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const bool same = found[i].Message() == expected[i].Message();
+      EXPECT_TRUE(same || found[i] == Errc::OutOfResources) << found[i].Message();
+      lost += same ? 0 : 1;
+    }
+    EXPECT_EQ(lost, failed);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include <orchestrate/flow/invoke_all.hpp>
 #include <orchestrate/flow/sleep.hpp>
 #include <orchestrate/flow/wait.hpp>
 #include <test/support/gate.hpp>
@@ -267,6 +268,19 @@ TEST_P(WaitAllTest, ForATimeInsideATaskGivesTheWorkerAway) {
   });
   EXPECT_FALSE(outer.Wait());
   EXPECT_EQ(Elapsed(), 0ms);
+}
+
+TEST_P(WaitAllTest, ForATimeByTheClockOfATaskThatIsNotAdmittedYet) {
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < 2; ++i) {
+    tasks.push_back(NewTask([](Context& c) { return Sleep(c, 100ms).Wait(); }));
+  }
+  const Job job = InvokeAll(ctx_, 1, tasks);
+  EXPECT_EQ(WaitAllFor(std::vector{tasks[1]}, 10ms), Errc::DeadlineExceeded);
+  EXPECT_EQ(Elapsed(), 10ms);
+  EXPECT_FALSE(tasks[1].WaitFor(10ms));
+  EXPECT_EQ(Elapsed(), 20ms);
+  EXPECT_FALSE(job.Wait());
 }
 
 // ---- any ----

@@ -6,6 +6,7 @@
 #include <orchestrate/base/export.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -82,9 +83,9 @@ class ORCHESTRATE_API Error {
   Error(std::error_code code) noexcept;  // NOLINT(google-explicit-constructor)
 
   /// Makes an error whose text is `sentence`; the value 0 is no error.
-  Error(Errc code, std::string sentence) noexcept;
+  Error(Errc code, std::string_view sentence) noexcept;
   /// Makes an error whose text is `sentence`; the value 0 is no error.
-  Error(std::error_code code, std::string sentence) noexcept;
+  Error(std::error_code code, std::string_view sentence) noexcept;
 
   Error(const Error& other) noexcept : bits_(other.bits_) { Retain(); }
   Error(Error&& other) noexcept : bits_(std::exchange(other.bits_, 0)) {}
@@ -114,7 +115,7 @@ class ORCHESTRATE_API Error {
   [[nodiscard]] Error WithCause(Error cause) const noexcept;
 
   /// Returns this error with `sentence` in front of its text; code, exception, causes and parts stay.
-  [[nodiscard]] Error WithContext(std::string sentence) const noexcept;
+  [[nodiscard]] Error WithContext(std::string_view sentence) const noexcept;
 
   /// Tells whether an error is set.
   [[nodiscard]] explicit constexpr operator bool() const noexcept { return bits_ != 0; }
@@ -199,4 +200,17 @@ class ORCHESTRATE_API ErrorException final : public std::runtime_error {
   Error error_;
 };
 
+namespace detail {
+
+// Returns the error that `make` puts together, or `Errc::OutOfResources` when there is no memory for that.
+template <class Make>
+[[nodiscard]] Error MakeError(Make make) noexcept {
+  try {
+    return make();
+  } catch (...) {
+    return Errc::OutOfResources;
+  }
+}
+
+}  // namespace detail
 }  // namespace orchestrate::inline v1

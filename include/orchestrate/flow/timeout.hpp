@@ -37,8 +37,15 @@ void PassOnOutcome(TaskCore& outer, TaskCore& inner) noexcept {
 [[nodiscard]] ORCHESTRATE_API Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout);
 
 // Ends `outer` with what comes first: the end of `inner`, which is started if nobody has, or of the time.
-ORCHESTRATE_API void StartTimeout(TaskCore& outer, const TaskHandle& inner, const Where& where,
-                                  Nanoseconds timeout, PassOn pass_on);
+ORCHESTRATE_API void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout,
+                                  const TaskHandle& inner, const Where& inner_where, PassOn pass_on);
+
+template <class T>
+Task<T> MakeLimited(const Where& where, Nanoseconds timeout, const Task<T>& inner, const Where& inner_where) {
+  auto outer = TaskAccess::Take(MakeOpen<T>(where));
+  StartTimeout(TaskAccess::Core(outer), where, timeout, inner, inner_where, PassOnOutcome<T>);
+  return outer;
+}
 
 }  // namespace detail
 
@@ -61,9 +68,7 @@ template <class T, class Rep, class Period>
                               std::chrono::duration<Rep, Period> timeout) {
   const Nanoseconds time = SaturatingNanoseconds(timeout);
   if (Error wrong = detail::CheckTimeout(&task, time)) return detail::MakeFailed<T>(std::move(wrong), where);
-  auto outer = detail::TaskAccess::Take(detail::MakeOpen<T>(where));
-  detail::StartTimeout(detail::TaskAccess::Core(outer), task, where, time, detail::PassOnOutcome<T>);
-  return outer;
+  return detail::MakeLimited(where, time, task, where);
 }
 
 /// Does the same under the default runtime.
@@ -84,8 +89,8 @@ template <class Rep, class Period, class F>
       detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Timeout") : detail::CheckTimeout(nullptr, time);
   if (wrong) return detail::MakeFailed<T>(std::move(wrong), where);
   const Context limited = where.Resolve().WithTimeout(time);
-  const auto task = Invoke(Where(limited, where.Location()).Named(where.Name()), std::forward<F>(fn));
-  return Timeout(where, task, time);
+  const auto task = NewTask(std::forward<F>(fn), where.Location());
+  return detail::MakeLimited(where, time, task, Where(limited, where.Location()).Named(where.Name()));
 }
 
 /// Does the same on the default runtime.

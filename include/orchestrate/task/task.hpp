@@ -288,21 +288,14 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   if (!core->waiters.Add(*node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
 }
 
+// A task that nobody has started and no other handle knows.
 template <class F>
-auto MakeCallBlock(F&& fn, const Where& where, std::uint32_t first_refs)
-    -> ValueCore<YieldOf<std::decay_t<F>>>& {
+auto MakeCall(F&& fn, const Where& where) {
   using Fn = std::decay_t<F>;
-  using T = YieldOf<Fn>;
-  auto& core = MakeBlock<T, CallBody<Fn>>(where.Location(), first_refs, std::forward<F>(fn));
-  if (where.Name().empty()) return core;
-  try {
-    SetName(core, where.Name());
-  } catch (...) {
-    core.refs.store(1, sync::memory_order_relaxed);
-    Unref(core);
-    throw;
-  }
-  return core;
+  auto task = TaskAccess::Take<YieldOf<Fn>>(
+      MakeBlock<YieldOf<Fn>, CallBody<Fn>>(where.Location(), 1, std::forward<F>(fn)));
+  if (!where.Name().empty()) SetName(TaskAccess::Core(task), where.Name());
+  return task;
 }
 
 [[nodiscard]] ORCHESTRATE_API Error EmptyFunction(const char* verb) noexcept;
@@ -326,7 +319,7 @@ auto NewTask(F&& fn, std::source_location location = std::source_location::curre
   using T = detail::YieldOf<Fn>;
   const Where where(location);
   if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("NewTask"), where);
-  return detail::TaskAccess::Take(detail::MakeCallBlock(std::forward<F>(fn), where, 1));
+  return detail::MakeCall(std::forward<F>(fn), where);
 }
 
 /// Makes a task and starts it under `where`'s context.
@@ -343,8 +336,8 @@ auto Invoke(const Where& where, F&& fn) {
   static_assert(detail::kIsWork<Fn>, "Invoke: the work must be callable as fn() or fn(Context&)");
   using T = detail::YieldOf<Fn>;
   if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("Invoke"), where);
-  auto& core = detail::MakeCallBlock(std::forward<F>(fn), where, 1);
-  auto task = detail::TaskAccess::Take(core);
+  auto task = detail::MakeCall(std::forward<F>(fn), where);
+  auto& core = detail::TaskAccess::Core(task);
   detail::WhereAccess::WithParent(where,
                                   [&core](detail::ContextNode& parent) { detail::Adopt(core, parent); });
   core.refs.store(2, sync::memory_order_relaxed);  // the queue's, too; nobody else knows the task yet

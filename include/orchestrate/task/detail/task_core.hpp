@@ -147,6 +147,11 @@ ORCHESTRATE_API Error Await(TaskCore& core) noexcept;
 ORCHESTRATE_API Error PrepareAwait(TaskCore& core) noexcept;
 // Why waiting for `core` could never end, empty when it can.
 ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
+// The runtime whose progress a wait for `core` depends on, or null while that is not known.
+ORCHESTRATE_API RuntimeCore* ServedBy(const TaskCore& core) noexcept;
+// The time by the clock of `core`; while that is not known, of the task that runs on this thread, or of the
+// system.
+ORCHESTRATE_API TimePoint NowOf(const TaskCore& core) noexcept;
 // False when `until` (by the task's clock) passed first.
 ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
 // The error of a terminal task, marked as read; empty when it completed.
