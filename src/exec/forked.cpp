@@ -14,9 +14,10 @@ namespace orchestrate::inline v1::detail {
 constinit std::atomic<bool> g_forked{false};
 
 Error ForkedError(const char* function) noexcept {
-  return {Errc::NotSupported, std::string(function) +
-                                  ": the process was forked while a runtime was up; stop all runtimes "
-                                  "before fork(), or exec() in the child"};
+  return Error(Errc::NotSupported,
+               "the process was forked while a runtime was up; stop all runtimes before fork(), or exec() in "
+               "the child")
+      .WithContext(function);
 }
 
 void WatchForks() noexcept {

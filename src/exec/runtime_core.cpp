@@ -65,12 +65,6 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
                                                                        : ClockSource::Steady())) {
   ExecutorAccess::SetRuntime(*this, *this);
   if (Error error = ProcessLimit::Add(slot_limit_)) error.Rethrow();
-  const std::size_t active = orchestrate_arena_active_limit();
-  if (active < 1 + slot_limit_) {
-    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) +
-                        " threads, " + std::string(options_.name) + " wants " +
-                        std::to_string(1 + slot_limit_)});
-  }
   timers_->OnRemovePending(
       [](void* context) noexcept {
         auto& self = *static_cast<RuntimeCore*>(context);
@@ -78,10 +72,25 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       },
       this);
   timers_->SetChore([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->DoChores(); }, this);
-  if (IsVirtual()) EnterVirtualTime();
+  try {
+    ReportSmallLimit();
+    if (IsVirtual()) EnterVirtualTime();
+  } catch (...) {
+    ProcessLimit::Remove(slot_limit_);
+    throw;
+  }
 }
 
 RuntimeCore::~RuntimeCore() = default;
+
+void RuntimeCore::ReportSmallLimit() {
+  const std::size_t active = orchestrate_arena_active_limit();
+  if (active < 1 + slot_limit_) {
+    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) +
+                        " threads, " + std::string(options_.name) + " wants " +
+                        std::to_string(1 + slot_limit_)});
+  }
+}
 
 // ---- queues ----
 

@@ -142,6 +142,7 @@ class RuntimeCore final : public Executor {
   void GiveSlot(Slot& slot) noexcept;
   void LeaveRunner(Slot& slot) noexcept;
   [[nodiscard]] bool Quiet(bool with_timers) const noexcept;
+  void ReportSmallLimit();
   void EnterVirtualTime();
   void LeaveVirtualTime() noexcept;
   [[nodiscard]] bool MayJump() const noexcept;

@@ -249,6 +249,18 @@ bool TimerService::TrySchedule(detail::Timer& timer, TimePoint deadline) noexcep
   return true;
 }
 
+void TimerService::Expedite(detail::Timer& timer) noexcept {
+  bool wake = false;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    // Without a gap, so that whoever closes the service meanwhile still finds it.
+    if (!impl_->wheel.Cancel(timer)) return;
+    impl_->wheel.Schedule(timer, 0);
+    wake = std::exchange(impl_->sleeping_until, 0) != 0;
+  }
+  if (wake) impl_->Wake();
+}
+
 bool TimerService::Cancel(detail::Timer& timer) noexcept {
   const std::lock_guard lock(impl_->mutex);
   return impl_->wheel.Cancel(timer);

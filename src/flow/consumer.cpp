@@ -188,8 +188,10 @@ constexpr std::size_t kUnlimitedConsumers = 1024;
 Error CheckCount(Concurrency count, const Executor& executor) noexcept {
   const std::size_t members = ConcurrencyAccess::Resolve(count, Concurrency::Workers(), executor);
   if (members == ConcurrencyAccess::kUnlimited || members <= kMostConsumers) return {};
-  return {Errc::InvalidArgument, "Consume: concurrency " + std::to_string(members) +
-                                     ", must be <= " + std::to_string(kMostConsumers)};
+  return MakeError([members]() -> Error {
+    return {Errc::InvalidArgument, "Consume: concurrency " + std::to_string(members) +
+                                       ", must be <= " + std::to_string(kMostConsumers)};
+  });
 }
 
 template <class MakeCrew>

@@ -102,8 +102,10 @@ void Crew::Begin() noexcept {
 
 Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
   if (options.interval > Nanoseconds::zero()) return {};
-  return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
-                                     std::to_string(options.interval.count()) + " ns, must be > 0"};
+  return MakeError([&]() -> Error {
+    return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
+                                       std::to_string(options.interval.count()) + " ns, must be > 0"};
+  });
 }
 
 // ---- the end of the context ----

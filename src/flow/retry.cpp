@@ -127,8 +127,10 @@ bool RetryMachine::IsToBeRetried(Error& error) const noexcept {
 }
 
 void RetryMachine::GiveUp(BodyResult& result, const char* why) const noexcept {
-  result.error = result.error.WithContext("Retry: " + std::to_string(attempt) + " of " +
-                                          std::to_string(options.attempts) + " attempts " + why);
+  result.error = MakeError([&] {
+    return result.error.WithContext("Retry: " + std::to_string(attempt) + " of " +
+                                    std::to_string(options.attempts) + " attempts " + why);
+  });
 }
 
 // ---- the end ----

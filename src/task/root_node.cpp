@@ -5,6 +5,7 @@
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/context.hpp>
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
@@ -19,6 +20,16 @@ class EndedExecutor final : public Executor {
   void Post(Work work) noexcept override { const Work refused = std::move(work); }
   [[nodiscard]] TimePoint Now() noexcept override { return Clock::now(); }
   [[nodiscard]] bool IsRunning() const noexcept override { return false; }
+  // Closed, so that what is armed there fires at once; those of the default runtime may not be made any more.
+  [[nodiscard]] TimerService& Timers() noexcept override {
+    alignas(TimerService) static unsigned char storage[sizeof(TimerService)];
+    static TimerService& timers = [&]() -> TimerService& {
+      auto& made = *::new (static_cast<void*>(storage)) TimerService(ClockSource::Steady(), TimersByHand());
+      made.Close();
+      return made;
+    }();
+    return timers;
+  }
 };
 
 EndedExecutor& Ended() noexcept {

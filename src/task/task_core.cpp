@@ -39,7 +39,7 @@ void SetName(TaskCore& core, std::string_view name) {
   auto plain = core.site.load(sync::memory_order_acquire);
   if (InfoOf(plain) != nullptr) return;
   auto* info = new SiteInfo{SiteOf(core), std::string(name)};
-  // Release pairs with the acquire in SiteInfoOf(). The first of several concurrent Run() names the task.
+  // Release pairs with the acquire in SiteOf(). The first of several concurrent Run() names the task.
   if (!core.site.compare_exchange_strong(plain, reinterpret_cast<std::uintptr_t>(info) | 1,  // NOLINT
                                          sync::memory_order_release, sync::memory_order_relaxed)) {
     delete info;

@@ -68,6 +68,15 @@ class ForkOnWorkers : public WithRuntime {};
 INSTANTIATE_TEST_SUITE_P(Over, ForkOnWorkers, Widths(), WidthName);
 
 // D32
+TEST_P(ForkOnWorkers, InTheChildSomebodyMayWantToHearOfADeadline) {
+  EXPECT_EQ(InChild([&] {
+              const auto limited = Context::Background().WithTimeout(1h);
+              return limited.StopToken().stop_requested() ? kWrong : kFine;
+            }),
+            kFine);
+}
+
+// D32
 TEST_P(ForkOnWorkers, InTheChildNewWorkIsNotSupported) {
   auto created = NewTask([] { return 1; });
   const int wrong = InChild([&] {

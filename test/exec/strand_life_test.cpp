@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
 #include <test/support/virtual_time.hpp>
 #include <test/support/with_runtime.hpp>
 
@@ -79,6 +80,47 @@ TEST_P(StrandLife, AContextBoundToItRefusesAfterIt) {
   const Context context = OnStrand().Resolve();
   strand_.reset();
   EXPECT_TRUE(Invoke(context, [] {}).Wait().Is(Errc::ShutDown));
+}
+
+// Others run what is posted while the call is still inside.
+class Lingering final : public Executor {
+ public:
+  ~Lingering() override { Detach(); }
+
+  void Post(Work work) noexcept override {
+    work_.emplace(std::move(work));
+    posted.Open();
+    leave.Wait();
+    for (int i = 0; i < 1000 && !gone; ++i) std::this_thread::yield();
+    was_gone = gone;
+  }
+  void RunPosted() { (*work_)(); }
+
+  Gate posted;
+  Gate leave;
+  std::atomic<bool> gone{false};
+  bool was_gone = false;
+
+ private:
+  std::optional<Work> work_;
+};
+
+TEST_P(StrandLife, StaysUntilTheCallThatPostedItsLastTaskHasReturned) {
+  Lingering base;
+  std::optional<Strand> strand(std::in_place, base);
+  bool ran = false;
+  std::thread poster([&] { (void)Invoke(Where(ctx_).On(*strand), [&ran] { ran = true; }); });
+  base.posted.Wait();
+  base.RunPosted();
+  EXPECT_TRUE(ran);
+  std::thread destroyer([&] {
+    strand.reset();
+    base.gone = true;
+  });
+  base.leave.Open();
+  poster.join();
+  destroyer.join();
+  EXPECT_FALSE(base.was_gone);
 }
 
 class StrandLifeInVirtualTime : public InVirtualTime {};

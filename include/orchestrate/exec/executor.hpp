@@ -41,7 +41,8 @@ struct Capabilities {
 /// The narrow interface where work runs.
 ///
 /// An executor outlives the tasks that were bound to it by name; once the end of the last one was seen it may
-/// go, also while handles are left. Whoever implements one calls
+/// go, also while handles are left; one with timers of its own outlives calls that cancel a sleep there, too.
+/// Whoever implements one calls
 /// `Work::operator()` exactly once for each work it accepted, from a thread of its choice, and never
 /// inside `Post`.
 class ORCHESTRATE_API Executor {
@@ -76,7 +77,9 @@ class ORCHESTRATE_API Executor {
   [[nodiscard]] Context Background();
 
  protected:
-  /// Ends the root context's tie to this executor; called first by each destructor of a derived class.
+  /// Ends the root context's tie to this executor, after waiting for who is inside Post().
+  ///
+  /// Each destructor of a derived class calls it first.
   void Detach() noexcept;
 
  private:

@@ -65,6 +65,9 @@ class ORCHESTRATE_API TimerService {
   /// takes.
   [[nodiscard]] bool TrySchedule(detail::Timer& timer, TimePoint deadline) noexcept;
 
+  /// Makes `timer` due at once if it is armed; fires nothing on the calling thread.
+  void Expedite(detail::Timer& timer) noexcept;
+
   /// Disarms `timer`; false when it has fired, fires now, or was never armed.
   bool Cancel(detail::Timer& timer) noexcept;
 

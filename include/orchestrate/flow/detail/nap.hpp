@@ -23,7 +23,7 @@ struct Nap : Timer, Link {
     };
     Link::fire = [](Link& link) noexcept -> Deferred* {
       auto& self = static_cast<Self&>(link);
-      self.Hurry(*self.NapTimers());  // not over: who ends it takes the link out first
+      self.NapTimers()->Expedite(self);  // not over: who ends it takes the link out first
       return nullptr;
     };
   }
@@ -40,7 +40,7 @@ struct Nap : Timer, Link {
     timers.Schedule(*this, until);
     // An end between the entry and the arming found nothing to hurry. It may be over already: not through
     // NapTimers().
-    if (EndOf(context)) Hurry(timers);
+    if (EndOf(context)) timers.Expedite(*this);
   }
 
   // After each Begin(), also one that threw: it is pending no more.
@@ -57,11 +57,6 @@ struct Nap : Timer, Link {
   }
 
  private:
-  // Makes it wake with the next turn, if it still sleeps.
-  void Hurry(TimerService& timers) noexcept {
-    if (timers.Cancel(*this)) timers.Schedule(*this, TimePoint::min());
-  }
-
   // A runtime's root ends together with the runtime's timers, which wakes it as well.
   static bool NeedsLink(const ContextNode& context) noexcept {
     return (context.flags & ContextNode::kRoot) == 0 || RuntimeOf(context) == nullptr;

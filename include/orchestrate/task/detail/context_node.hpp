@@ -80,7 +80,7 @@ ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
 
 // Why `node` has ended, empty while it has not. O(1) unless something ended or a deadline is near the top.
 [[nodiscard]] inline Error EndOf(ContextNode& node) noexcept {
-  // Acquire pairs with the release increment in EndNode(): whoever sees the new epoch sees the flag.
+  // Acquire pairs with the release increment in PublishEnd(): whoever sees the new epoch sees the flag.
   const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
   if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) &&
       (node.scope->flags & ContextNode::kDeadline) == 0 &&
