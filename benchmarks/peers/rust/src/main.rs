@@ -1,5 +1,6 @@
 //! What tools/bench asks of a program: a table of cases, and the loop that answers with samples.
 mod rayon_cases;
+mod timer_cases;
 mod tokio_cases;
 
 use std::io::{BufRead, Write};
@@ -26,8 +27,15 @@ pub const fn ns_per(operations: f64) -> Per {
     Per { operations, ns_in_unit: 1.0, unit: "ns" }
 }
 
-/// Takes one sample: a value in the unit of the case.
-pub type Sampler = Box<dyn FnMut() -> (f64, &'static str)>;
+/// One figure of a sample; `suffix` is appended to the id and empty when the id has one figure only.
+pub struct Figure {
+    pub suffix: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+/// Takes one sample.
+pub type Sampler = Box<dyn FnMut() -> Vec<Figure>>;
 
 pub struct Case {
     pub id: &'static str,
@@ -46,7 +54,7 @@ pub fn sample_loop(setup: Setup, per: Per, mut body: impl FnMut(usize) + 'static
             let took = start.elapsed();
             if took >= setup.min_time {
                 let ns = took.as_nanos() as f64 / (n as f64 * per.operations);
-                return (ns / per.ns_in_unit, per.unit);
+                return vec![Figure { suffix: "", value: ns / per.ns_in_unit, unit: per.unit }];
             }
             n *= 2;
         }
@@ -56,14 +64,18 @@ pub fn sample_loop(setup: Setup, per: Per, mut body: impl FnMut(usize) + 'static
 fn cases() -> Vec<Case> {
     let mut all = tokio_cases::cases();
     all.extend(rayon_cases::cases());
+    all.extend(timer_cases::cases());
     all
 }
 
 fn serve(case: &Case, setup: Setup) {
     let mut sample = (case.make)(setup);
     for _ in std::io::stdin().lock().lines() {
-        let (value, unit) = sample();
-        println!("- {value:.6} {unit} 0 0\nend");
+        for Figure { suffix, value, unit } in sample() {
+            let suffix = if suffix.is_empty() { "-" } else { suffix };
+            println!("{suffix} {value:.6} {unit} 0 0");
+        }
+        println!("end");
         std::io::stdout().flush().expect("stdout");
     }
 }
