@@ -250,7 +250,26 @@ void LiveAndEnd(std::size_t width, std::uint64_t seed, int life) {
 // D19
 TEST_P(StressRuntime, RandomLivesLeaveNoTaskWithoutAnEnd) {
   const Watchdog watchdog(300s);
-  for (int life = 0; InTime() && !HasFailure(); ++life) LiveAndEnd(GetParam(), seed_, life);
+  int life = 0;
+  for (; InTime() && !HasFailure(); ++life) LiveAndEnd(GetParam(), seed_, life);
+  std::printf("%d lives\n", life);
+}
+
+// From outside; every other one is left to a worker, for whoever waits for a limited time runs nothing
+// itself.
+TEST_P(StressRuntime, EveryRoundTripComesBack) {
+  constexpr int kTrips = 2'000'000;
+  const Watchdog watchdog(300s);
+  Runtime runtime(Silent(GetParam()));
+  const Context context = runtime.Background();
+  int trip = 0;
+  for (; InTime() && trip < kTrips && !HasFailure(); ++trip) {
+    const auto task = Invoke(context, [trip] { return trip; });
+    const bool ended = trip % 2 == 0 ? task.WaitFor(1h) : !task.Wait();
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(task.Get(), trip);
+  }
+  std::printf("%d round trips\n", trip);
 }
 
 // D33
