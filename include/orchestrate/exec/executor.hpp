@@ -42,9 +42,8 @@ struct Capabilities {
 ///
 /// An executor outlives the tasks that were bound to it by name; once the end of the last one was seen it may
 /// go, also while handles are left; one with timers of its own outlives calls that cancel a sleep there, too.
-/// Whoever implements one calls
-/// `Work::operator()` exactly once for each work it accepted, from a thread of its choice, and never
-/// inside `Post`.
+/// Whoever implements one calls `Work::operator()` exactly once for each work it accepted, from a thread of
+/// its choice, and never inside `Post`.
 class ORCHESTRATE_API Executor {
  public:
   Executor() = default;
