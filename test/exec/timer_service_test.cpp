@@ -115,6 +115,16 @@ TEST_F(TimerServiceByHand, CannotCancelATimerThatHasFired) {
   EXPECT_FALSE(service_.Cancel(*timers_[0]));
 }
 
+TEST_F(TimerServiceByHand, MakesATimerDueAtOnceWithoutFiringItThere) {
+  Schedule(1, 10ms);
+  service_.Expedite(*timers_[0]);
+  EXPECT_TRUE(log_.fired.empty());
+  service_.FireDue();
+  EXPECT_EQ(log_.fired.size(), 1U);
+  service_.Expedite(*timers_[0]);  // fired: it stays out
+  EXPECT_EQ(service_.Armed(), 0U);
+}
+
 TEST_F(TimerServiceByHand, MovesATimerThatIsScheduledAgain) {
   Schedule(1, 10ms);
   service_.Schedule(*timers_[0], clock_.Now() + 30ms);
