@@ -103,4 +103,14 @@ void DropPages(void* pages, std::size_t bytes) noexcept {
   madvise(pages, bytes, MADV_DONTNEED);
 }
 
+bool GuardPages(void* pages, std::size_t bytes) noexcept {
+  const KeepErrno keep;
+  return mprotect(pages, bytes, PROT_NONE) == 0;
+}
+
+void UnmapPages(void* pages, std::size_t bytes) noexcept {
+  const KeepErrno keep;
+  munmap(pages, bytes);
+}
+
 }  // namespace orchestrate::inline v1::sync

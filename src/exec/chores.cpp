@@ -1,6 +1,7 @@
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/clock.hpp>
 
+#include "fresh_stack.hpp"
 #include "runtime_core.hpp"
 
 // What a runtime's timer thread does beside firing timers.
@@ -57,8 +58,9 @@ TimePoint RuntimeCore::LookAfterSlabs(TimePoint now) noexcept {
   if (now < slabs_due_) return slabs_due_;
   slabs_due_ = TimePoint::max();
   DropUnusedSlabs();
+  DropUnusedStacks();
   const PoolStats stats = Stats();
-  if (stats.resident_slabs > stats.slabs_in_use) slabs_due_ = now + kSlabsEvery;
+  if (stats.resident_slabs > stats.slabs_in_use || IdleStacks() != 0) slabs_due_ = now + kSlabsEvery;
   return slabs_due_;
 }
 

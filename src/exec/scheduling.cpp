@@ -1,7 +1,5 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 
-#include <pthread.h>
-
 #include <cstdio>
 
 #include "runtime_core.hpp"
@@ -144,21 +142,6 @@ Observer* ObserverOf(Executor& executor) noexcept {
 std::size_t WidthOf(const Executor& executor) noexcept {
   if (const auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->Width();
   return executor.GetCapabilities().parallel ? AvailableCpus() : 1;
-}
-
-std::size_t StackLeft() noexcept {
-  // The low end of this thread's stack, asked for once.
-  thread_local char* const low = [] {
-    pthread_attr_t attributes;
-    void* address = nullptr;
-    std::size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-      pthread_attr_getstack(&attributes, &address, &size);
-      pthread_attr_destroy(&attributes);
-    }
-    return static_cast<char*>(address);
-  }();
-  return static_cast<std::size_t>(static_cast<char*>(__builtin_frame_address(0)) - low);
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -7,6 +7,7 @@
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
+#include "exec/fresh_stack.hpp"
 #include "task/fork_region.hpp"
 #include "task/frame.hpp"
 

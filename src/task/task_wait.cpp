@@ -7,6 +7,7 @@
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include "exec/forked.hpp"
+#include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
 #include "task/wait_circle.hpp"
@@ -14,7 +15,6 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-constexpr std::size_t kClaimStack = std::size_t{64} * 1024;
 constexpr int kSpins = 200;  // about two microseconds: a body that runs on another core may be about to leave
 
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
@@ -23,13 +23,15 @@ Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
 void ClaimOnStrand(TaskCore& core) noexcept {
   if (!WorksOn(Frames(), *core.scope->home)) return;
   const Capabilities can = ExecutorOf(core).GetCapabilities();
-  if (can.blocking && !can.parallel) TryRun(core, kQueued);
+  if (!can.blocking || can.parallel) return;
+  if (StackRoom room; room) room.Run([&core] { TryRun(core, kQueued); });
 }
 
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
-  if (StackLeft() < kClaimStack) return;
   if (RuntimeOf(core) == nullptr) return ClaimOnStrand(core);
+  StackRoom room;
+  if (!room) return;
   Executor& executor = ExecutorOf(core);
   const ClaimRight right(executor);
   if (!right) return;
@@ -37,7 +39,7 @@ void ClaimQueued(TaskCore& core) noexcept {
   const bool mine = Unqueue(executor, core);
   if (mine && core.successor != nullptr) PostSuccessor(core);
   const bool counted = mine || NoteTaken(executor);
-  TryRun(core, kQueued);
+  room.Run([&core] { TryRun(core, kQueued); });
   if (counted) NoteRan(executor);
   if (mine) Unref(core);
 }
@@ -62,7 +64,7 @@ void ClaimAttached(TaskCore& core) noexcept {
     }
   }
   const auto claim = [](TaskCore& task) {
-    if (task.PhaseNow() == kQueued && StackLeft() >= kClaimStack) ClaimOnStrand(task);
+    if (task.PhaseNow() == kQueued) ClaimOnStrand(task);
   };
   for (; !before.empty(); before.pop_back()) {
     claim(*before.back());
@@ -89,11 +91,10 @@ bool RunsInBatchOf(const TaskCore& core) noexcept {
 
 // A body that waits for a task of its own batch which is not admitted yet lends it its admission.
 void ClaimBatched(TaskCore& core) noexcept {
-  if (StackLeft() < kClaimStack) {
-    LendAdmission(core);
-  } else if (RunsInBatchOf(core)) {
-    TryRun(core, kBatched);
-  }
+  if (!RunsInBatchOf(core)) return;
+  StackRoom room;
+  if (!room) return LendAdmission(core);
+  room.Run([&core] { TryRun(core, kBatched); });
 }
 
 void Claim(TaskCore& core) noexcept {
@@ -105,7 +106,8 @@ void Claim(TaskCore& core) noexcept {
     case kBatched:
       return ClaimBatched(core);
     case kRunning:
-      if (core.Ops().help != nullptr && StackLeft() >= kClaimStack) core.Ops().help(core);
+      if (core.Ops().help == nullptr) return;
+      if (StackRoom room; room) room.Run([&core] { core.Ops().help(core); });
       return;
     default:
       return;

@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include <orchestrate/base/slab_pool.hpp>
@@ -29,6 +34,75 @@ TEST(RealPoolMemory, ComesBackAfterManyTasks) {
   EXPECT_GE(most * detail::Stats().slab_bytes, kTasks * 128);
   EXPECT_TRUE(Eventually([&] { return detail::Stats().resident_slabs <= before + (most - before) / 10; }))
       << before << " slabs before, " << most << " at most, " << detail::Stats().resident_slabs << " now";
+}
+
+// What the process has in memory, in bytes.
+std::size_t Resident() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  std::size_t pages = 0;
+  if (file != nullptr) {
+    if (std::fscanf(file, "%*u %zu", &pages) != 1) pages = 0;
+    (void)std::fclose(file);
+  }
+  return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(StressPoolMemory, ComesBackAfterTenMillionPendingTasks) {
+  constexpr std::size_t kTasks = 10'000'000;
+  Runtime runtime(1);
+  Invoke(runtime.Background(), [] {}).Get();
+  const std::size_t before = Resident();
+  std::size_t most = 0;
+  std::atomic<std::size_t> ran{0};
+  {
+    Gate gate;
+    const auto first = Invoke(runtime.Background(), [&gate] { gate.Wait(); });
+    std::vector<Task<void>> tasks;
+    tasks.reserve(kTasks);
+    for (std::size_t i = 0; i < kTasks; ++i) {
+      tasks.push_back(Invoke(runtime.Background(), [&ran] { ran.fetch_add(1, std::memory_order_relaxed); }));
+    }
+    most = Resident() - before;
+    gate.Open();
+    ASSERT_FALSE(first.Wait());
+    for (const auto& task : tasks) ASSERT_FALSE(task.Wait());
+  }
+  EXPECT_EQ(ran, kTasks);
+  EXPECT_LE(most, kTasks * 200) << "bytes, with the handles";
+  EXPECT_TRUE(Eventually([&] { return Resident() <= before + most / 10; }))
+      << most / kTasks << " bytes each, " << (Resident() - before) * 100 / most << " % of it did not come back";
+}
+#endif
+
+// A thread's memory outlives it only in what it handed out.
+TEST(StressPoolMemory, StaysFlatWhileTenThousandThreadsSubmitAndExit) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr int kThreads = 500;
+#else
+  constexpr int kThreads = 10'000;
+#endif
+  constexpr int kAtATime = 10;
+  constexpr int kTasks = 20;
+  Runtime runtime(2);
+  std::atomic<int> ran{0};
+  const auto use = [&] {
+    for (int i = 0; i < kTasks; ++i) {
+      auto task = Invoke(runtime.Background(), [&ran] { ran.fetch_add(1, std::memory_order_relaxed); });
+      if (i % 2 == 0) {  // the others outlive their thread
+        EXPECT_FALSE(task.Wait());
+      }
+    }
+  };
+  std::size_t early = 0;
+  for (int begun = 0; begun < kThreads; begun += kAtATime) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kAtATime; ++i) threads.emplace_back(use);
+    for (std::thread& thread : threads) thread.join();
+    if (begun == kThreads / 10) early = detail::Stats().resident_slabs;
+  }
+  EXPECT_TRUE(Eventually([&ran] { return ran == kThreads * kTasks; }));
+  EXPECT_LE(detail::Stats().resident_slabs, early + kThreads / 100) << "slabs; " << early << " early on";
 }
 
 }  // namespace

@@ -29,11 +29,7 @@ struct Nested {
 // D23
 TEST_P(WaitOnWorkers, InsideATaskMakesProgress) { EXPECT_EQ(Invoke(ctx_, Nested{200}).Get(), 200); }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kDeep = 2000;  // their frames are large, and the shadow stack holds 65536
-#else
-constexpr int kDeep = 20000;
-#endif
+constexpr int kDeep = 100'000;
 
 // D23
 TEST_P(WaitOnWorkers, InsideATaskMakesProgressAtAnyDepth) {
@@ -41,6 +37,22 @@ TEST_P(WaitOnWorkers, InsideATaskMakesProgressAtAnyDepth) {
   const auto outcome = Invoke(ctx_, Nested{kDeep}).Outcome();
   ASSERT_TRUE(outcome) << outcome.Failure().Message();
   EXPECT_EQ(*outcome, kDeep);
+}
+
+// D23: the waits nest on stacks of one thread.
+TEST(WaitOnOneWorker, AtAnyDepthNeedsNoOther) {
+  const Watchdog watchdog(60s);
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const auto root = Invoke(runtime.Background(), [](Context& context) {
+    const auto thread = std::this_thread::get_id();
+    const auto sum = Nested{kDeep}(context);
+    EXPECT_EQ(std::this_thread::get_id(), thread);
+    return sum;
+  });
+  EXPECT_TRUE(Eventually([&root] { return root.IsDone(); }));  // not run by this thread, which has no part in it
+  EXPECT_EQ(root.Get(), kDeep);
 }
 
 int Fib(Context& context, int n) {

@@ -68,6 +68,12 @@ void* MapPages(std::size_t bytes, std::size_t alignment) noexcept;
 /// Gives the memory behind pages from `MapPages` back; the addresses stay reserved and read as zero.
 void DropPages(void* pages, std::size_t bytes) noexcept;
 
+/// Makes any access to pages from `MapPages` a fault; false when the system refuses.
+[[nodiscard]] bool GuardPages(void* pages, std::size_t bytes) noexcept;
+
+/// Gives pages from `MapPages` back, addresses and all.
+void UnmapPages(void* pages, std::size_t bytes) noexcept;
+
 }  // namespace orchestrate::inline v1::sync
 
 #endif  // ORCHESTRATE_SYNC_HEADER

@@ -101,7 +101,4 @@ ORCHESTRATE_API Observer* ObserverOf(Executor& executor) noexcept;
 // How many pieces of work the executor runs at a time, as far as is known; at least 1.
 [[nodiscard]] ORCHESTRATE_API std::size_t WidthOf(const Executor& executor) noexcept;
 
-// How much stack is left below the caller on this thread, in bytes.
-ORCHESTRATE_API std::size_t StackLeft() noexcept;
-
 }  // namespace orchestrate::inline v1::detail
