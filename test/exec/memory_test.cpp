@@ -36,6 +36,7 @@ TEST(RealPoolMemory, ComesBackAfterManyTasks) {
       << before << " slabs before, " << most << " at most, " << detail::Stats().resident_slabs << " now";
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // What the process has in memory, in bytes.
 std::size_t Resident() {
   std::FILE* const file = std::fopen("/proc/self/statm", "r");
@@ -47,7 +48,6 @@ std::size_t Resident() {
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(StressPoolMemory, ComesBackAfterTenMillionPendingTasks) {
   constexpr std::size_t kTasks = 10'000'000;
   Runtime runtime(1);
