@@ -14,10 +14,10 @@
 
 #ifdef ORCHESTRATE_TSAN
 extern "C" {
-void* __tsan_get_current_fiber();                           // NOLINT: the sanitizer's names
-void* __tsan_create_fiber(unsigned flags);                  // NOLINT
-void __tsan_destroy_fiber(void* fiber);                     // NOLINT
-void __tsan_switch_to_fiber(void* fiber, unsigned flags);   // NOLINT
+void* __tsan_get_current_fiber();                          // NOLINT: the sanitizer's names
+void* __tsan_create_fiber(unsigned flags);                 // NOLINT
+void __tsan_destroy_fiber(void* fiber);                    // NOLINT
+void __tsan_switch_to_fiber(void* fiber, unsigned flags);  // NOLINT
 }
 #endif
 #ifdef ORCHESTRATE_ASAN
@@ -260,7 +260,8 @@ void StackRoom::RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* arg
   t_low = outer;
 }
 #else
-void StackRoom::RunOn(FreshStack& /*stack*/, void (* /*call*/)(void*) noexcept, void* /*argument*/) noexcept {}
+void StackRoom::RunOn(FreshStack& /*stack*/, void (* /*call*/)(void*) noexcept, void* /*argument*/) noexcept {
+}
 #endif
 
 void DropUnusedStacks() noexcept { g_idle.DropUnused(); }

@@ -11,8 +11,8 @@ class FreshStack;
 // How much stack is left below the caller on this thread, in bytes.
 ORCHESTRATE_API std::size_t StackLeft() noexcept;
 
-// Room on the stack for the body of a task: where the calling thread has little left, a fresh stack of the same
-// thread. Nothing else changes there: thread, thread-locals, the exceptions in flight.
+// Room on the stack for the body of a task: where the calling thread has little left, a fresh stack of the
+// same thread. Nothing else changes there: thread, thread-locals, the exceptions in flight.
 class ORCHESTRATE_API StackRoom {
  public:
   StackRoom() noexcept;
@@ -27,7 +27,8 @@ class ORCHESTRATE_API StackRoom {
   template <typename Call>
   void Run(Call&& call) noexcept {
     if (enough_) return call();
-    RunOn(*fresh_, [](void* argument) noexcept { (*static_cast<Call*>(argument))(); }, &call);
+    RunOn(
+        *fresh_, [](void* argument) noexcept { (*static_cast<Call*>(argument))(); }, &call);
   }
 
  private:

@@ -48,7 +48,7 @@ Job MakeFailedJob(Error error, const Where& where) {
   auto& core = MakeJob<NoBody>(where, 1);
   core.error.TrySet(std::move(error));
   core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
-  (void)core.waiters.Close();
+  core.waiters.CloseUnshared();
   return JobAccess::Take(core);
 }
 

@@ -162,7 +162,28 @@ void UnrefOnly(TaskCore& core) noexcept {
   UnrefLast(core);
 }
 
+namespace {
+
+// Most blocks: nobody is told of their end, nothing of the user's and no other task goes with them. (The
+// parent may go when it is given up by all at this very moment, but not a chain of them.)
+bool GoesAlone(const TaskCore& core) noexcept {
+  const ContextNode* parent = core.parent;
+  return core.Ops().plain && core.PhaseNow() == kCompleted && !core.error.IsSet() &&
+         core.links.load(sync::memory_order_relaxed) == nullptr &&
+         InfoOf(core.site.load(sync::memory_order_relaxed)) == nullptr &&
+         (parent == nullptr || (parent->flags & ContextNode::kRoot) != 0 ||
+          parent->refs.load(sync::memory_order_relaxed) > 1);
+}
+
+}  // namespace
+
 void UnrefLast(TaskCore& core) noexcept {
+  if (GoesAlone(core)) {
+    ContextNode* parent = core.parent;
+    core.Ops().release(core);
+    if (parent != nullptr) UnrefNode(*parent);
+    return;
+  }
   if (core.PhaseNow() == kCreated) {
     // Nobody will run it: whatever was attached to it ends too, and may look at it meanwhile.
     core.refs.store(1, sync::memory_order_relaxed);

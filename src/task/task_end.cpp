@@ -290,29 +290,51 @@ void TellToLook(TaskCore& core) noexcept {
   }
 }
 
+// The context of a continuation that was given none; null when there was none and no way to make one.
+ContextNode* InheritedParent(const TaskCore& predecessor, Error& failure) noexcept {
+  if (predecessor.parent != nullptr) return predecessor.parent;
+  try {
+    return &DefaultRoot();
+  } catch (...) {
+    failure = Error::FromCurrentException();
+    return nullptr;
+  }
+}
+
+// Ends a continuation that is not called, with the error that `why` returns.
+template <class Why>
+void EndUncalled(AfterNode& node, std::uint32_t phase, Why why) noexcept {
+  TaskCore& core = *node.successor;
+  if (core.PhaseNow() == kAttached && core.error.TrySet(why()) && TryEndUnrun(core, kAttached, phase)) {
+    return TellLater(node);
+  }
+  Unref(core);
+}
+
 // The predecessor has ended: the continuation takes its error over, or is handed to its executor.
 TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) noexcept {
   auto& node = static_cast<AfterNode&>(waiter);
   TaskCore& core = *node.successor;
   const auto phase = predecessor.PhaseNow();
   if (mode == AfterMode::OnValue && phase != kCompleted) {
-    if (core.PhaseNow() == kAttached && core.error.TrySet(ReadError(predecessor)) &&
-        TryEndUnrun(core, kAttached, phase)) {
-      TellLater(node);
-      return nullptr;
-    }
-  } else {
-    node.predecessor = &predecessor;
-    Ref(predecessor);
-    ContextNode* parent = core.parent;
-    if (parent == nullptr) parent = predecessor.parent != nullptr ? predecessor.parent : &DefaultRoot();
-    if (TryAdopt(core, kAttached, kQueued, *parent)) {
-      NoteQueued(core);
-      return &core;  // with the list's reference
-    }
-    node.predecessor = nullptr;
-    Unref(predecessor);
+    EndUncalled(node, phase, [&predecessor] { return ReadError(predecessor); });
+    return nullptr;
   }
+  Error failure;
+  ContextNode* parent = core.parent;
+  if (parent == nullptr) parent = InheritedParent(predecessor, failure);
+  if (parent == nullptr) {
+    EndUncalled(node, kFailed, [&failure] { return failure; });
+    return nullptr;
+  }
+  node.predecessor = &predecessor;
+  Ref(predecessor);
+  if (TryAdopt(core, kAttached, kQueued, *parent)) {
+    NoteQueued(core);
+    return &core;  // with the list's reference
+  }
+  node.predecessor = nullptr;
+  Unref(predecessor);
   Unref(core);
   return nullptr;
 }

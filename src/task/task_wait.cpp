@@ -128,7 +128,7 @@ struct TaskWaiter : Waiter, ThreadWait {
 bool HasPlace(const TaskCore& core) noexcept { return core.PhaseNow() >= kBatched && core.scope != nullptr; }
 
 // Blocks until the end or `until`; true at the end.
-bool Block(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
+bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
   TaskWaiter waiter(ServedBy(core));
   if (failure = waiter.Failure(); failure) return false;
   BlockedWait wait;
@@ -206,7 +206,7 @@ TimePoint NowOf(const TaskCore& core) noexcept {
 Error Await(TaskCore& core) noexcept {
   Error failure = PrepareAwait(core);
   if (failure || SpinUntilTerminal(core)) return failure;
-  Block(core, nullptr, failure);
+  WaitBlocked(core, nullptr, failure);
   return failure;
 }
 
@@ -215,7 +215,7 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   failure = CannotEnd(core);
   if (failure) return false;
   LendAdmission(core);
-  return Block(core, &until, failure);
+  return WaitBlocked(core, &until, failure);
 }
 
 TaskCore* CurrentTask() noexcept { return Frames() != nullptr ? Frames()->core : nullptr; }

@@ -47,8 +47,13 @@ void Release(detail::TaskCore& core) noexcept {
   delete &task;
 }
 
-constexpr detail::TaskOps kOps{
-    {detail::RunQueued, detail::DropQueued, detail::IsStaleEntry}, CallBody, DestroyParts, Release};
+constexpr detail::TaskOps kOps{{detail::RunQueued, detail::DropQueued, detail::IsStaleEntry},
+                               CallBody,
+                               DestroyParts,
+                               Release,
+                               nullptr,
+                               false,
+                               true};
 
 }  // namespace
 

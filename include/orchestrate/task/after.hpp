@@ -114,7 +114,7 @@ Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F
   if (where.HasContext())
     WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
   core.extra.successor = &core;
-  Ref(core);  // the list's
+  RefUnshared(core);  // the list's
   Attach(core.extra, TaskAccess::Core(before), Policy::kMode);
   return task;
 }

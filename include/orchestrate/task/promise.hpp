@@ -28,7 +28,7 @@ Task<T> MakeFailed(Error error, const Where& where) {
   auto& core = MakeBlock<T, NoBody>(where.Location(), 1);
   core.error.TrySet(std::move(error));
   core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
-  (void)core.waiters.Close();
+  core.waiters.CloseUnshared();
   return TaskAccess::Take(core);
 }
 
@@ -115,7 +115,7 @@ Task<std::decay_t<T>> Completed(T&& value, std::source_location location = std::
   auto task = detail::TaskAccess::Take(core);
   ::new (static_cast<void*>(&core.value)) V(std::forward<T>(value));
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
-  (void)core.waiters.Close();
+  core.waiters.CloseUnshared();
   return task;
 }
 
@@ -123,7 +123,7 @@ Task<std::decay_t<T>> Completed(T&& value, std::source_location location = std::
 inline Task<void> Completed(std::source_location location = std::source_location::current()) {
   auto& core = detail::MakeBlock<void, detail::NoBody>(location, 1);
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
-  (void)core.waiters.Close();
+  core.waiters.CloseUnshared();
   return detail::TaskAccess::Take(core);
 }
 

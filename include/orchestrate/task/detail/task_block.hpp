@@ -59,8 +59,9 @@ struct TaskBlock final : ValueCore<T> {
 
   static constexpr bool kLight =
       std::is_trivially_destructible_v<Body> && (std::is_void_v<T> || std::is_trivially_destructible_v<T>);
+  static constexpr bool kPlain = kLight && std::is_trivially_destructible_v<Extra>;
   static constexpr TaskOps kOps{
-      {RunQueued, DropQueued, IsStaleEntry}, Invoke, Destroy, Release, nullptr, kLight};
+      {RunQueued, DropQueued, IsStaleEntry}, Invoke, Destroy, Release, nullptr, kLight, kPlain};
 
   [[no_unique_address]] Extra extra;
   union {

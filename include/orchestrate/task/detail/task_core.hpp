@@ -50,6 +50,8 @@ struct TaskOps : WorkOps {
   // Of a running job: does some of its work on the thread that waits for it.
   void (*help)(TaskCore&) noexcept = nullptr;
   bool light = false;  // destroying callable and value does nothing
+  bool plain =
+      false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
 };
 
 using Waiter = WaiterOf<TaskCore>;
@@ -81,6 +83,10 @@ struct TaskCore : WorkNode, ContextNode {
 
 // ---- life ----
 inline void Ref(TaskCore& core) noexcept { core.refs.fetch_add(1, sync::memory_order_relaxed); }
+// Of a core that nobody else knows yet.
+inline void RefUnshared(TaskCore& core) noexcept {
+  core.refs.store(core.refs.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
+}
 ORCHESTRATE_API void UnrefOnly(TaskCore& core) noexcept;
 ORCHESTRATE_API void UnrefLast(TaskCore& core) noexcept;
 ORCHESTRATE_API void UnrefCreated(TaskCore& core) noexcept;

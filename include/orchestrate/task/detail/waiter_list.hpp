@@ -104,6 +104,9 @@ class WaiterList {
     }
   }
 
+  // Close() of a list that nobody else knows yet.
+  void CloseUnshared() noexcept { head_.store(kClosed, sync::memory_order_relaxed); }
+
   // Oldest first.
   [[nodiscard]] static Node* Reverse(Node* node) noexcept {
     Node* reversed = nullptr;
