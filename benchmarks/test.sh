@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks tools/bench: the form of its output, medians, interleaving, and that a missing or failing peer is named.
+# Checks tools/bench: the form of its output, medians, interleaving, what --write writes, and that a missing or
+# failing peer is named.
 # usage: benchmarks/test.sh [DIR], where DIR has built benchmark programs, each of which is then tried, too.
 set -euo pipefail
 command -v python3 >/dev/null || { echo "skipped: python3 is missing"; exit 77; }
@@ -59,6 +60,29 @@ expect "bench invoke_wait failed peer=ours: ended early"
 bench no_such_id && die "an unknown id is not an error"
 grep -q "unknown id no_such_id" "$work/out" || die "the unknown id is not named"
 
+# What --write leaves, in a root of its own and with a callgrind that always counts 1000 for 10 operations.
+mkdir "$work/docs"
+printf 'before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n' >"$work/README.md"
+cat >"$work/valgrind" <<'PROGRAM'
+#!/bin/sh
+for word; do case $word in --callgrind-out-file=*) echo "totals: 1000" >"${word#*=}" ;; esac; done
+echo "operations 10"
+PROGRAM
+chmod +x "$work/valgrind"
+fake ours - 10 90 20
+write() { ROOT=$work PATH=$work:$PATH bench "$@"; }
+write --write invoke_wait && die "--write takes ids"
+write --write || die "exit code of --write"
+expect "count invoke_wait ours=100 instructions spread=0.00%"
+grep -q '^| `invoke_wait` | .* | 20.0 ns | 0.50, 128 | 100 | task_group 40.0 ns (0.50) |$' "$work/docs/bench.md" ||
+  die "no row in docs/bench.md"
+grep -q "^<svg .*" "$work/docs/bench.svg" || die "no picture"
+[[ $(sed -n '1p;$p' "$work/README.md") == $'before\nafter' ]] || die "README.md is changed outside of its marks"
+grep -q "20.0 ns | 40.0 ns (0.50) |$" "$work/README.md" || die "no row in README.md"
+cp -r "$work/docs" "$work/first"
+write --again || die "exit code of --again"
+diff -r "$work/first" "$work/docs" >"$work/out" || die "--again writes something else"
+
 if [[ $# -gt 0 ]]; then
   "$root/tools/bench" invoke_wait invoke_all --dir "$1" --rounds 1 --min-ms 1 >"$work/out" 2>&1 || die "a smoke run"
   number='(-|[0-9.]+)'
@@ -66,5 +90,11 @@ if [[ $# -gt 0 ]]; then
   line="bench [a-z_0-9]+ workers=[0-9]+ ours=$value [a-z_-]+=$value ratio=$number allocs=$number bytes=$number"
   other='bench (machine: .*|[a-z_]+ skipped peer=[a-z]+: .+)'
   if grep "^bench" "$work/out" | grep -vqxE "$line|$other"; then die "a line has another form"; fi
+  for program in "ours -" "onetbb task_group" "rust tokio"; do
+    read -r name variant <<<"$program"
+    [[ -x $1/bench_$name ]] || continue
+    echo sample | "$1/bench_$name" invoke_wait "$variant" 1 1 3 >"$work/out"
+    expect "operations 3"  # and not as many as fill a time
+  done
 fi
 echo "ok"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,12 +23,15 @@ struct Sample {
   std::vector<Metric> metrics;
   double allocs = 0;
   double bytes = 0;
+  double operations = 1;
 };
 
-/// What the runner asks for: the size of the pool, and how long a measurement lasts at least.
+/// What the runner asks for: the size of the pool, and how long a measurement lasts at least. To count
+/// instructions it gives the calls of a loop instead, so that every run does the same.
 struct Setup {
   int workers = 1;
   std::chrono::milliseconds min_time{60};
+  std::size_t calls = 0;
 };
 
 /// Takes one sample. It owns what the case has set up, so a pool lives as long as its process.

@@ -70,9 +70,9 @@ class Load {
 Sampler SpawnLatency(const Setup& setup, Post post) {
   return [=] {
     const auto count = static_cast<std::size_t>(std::max<std::int64_t>(setup.min_time.count() * 3, 10));
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const auto idle = Deliver(post, count, std::chrono::milliseconds(1));
-    Sample sample = CostsSince(before, static_cast<double>(count));
+    Sample sample = costs.Since(static_cast<double>(count));
     const Load load(post, setup.workers);
     const auto busy = Deliver(post, count, std::chrono::microseconds(200));
     sample.metrics = {{"_idle_p50", Percentile(idle, 0.5), "us"},

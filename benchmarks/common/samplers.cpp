@@ -8,7 +8,6 @@
 #include <thread>
 #include <utility>
 
-#include "alloc_count.hpp"
 #include "measure.hpp"
 
 namespace bench {
@@ -52,14 +51,14 @@ std::size_t Calibrate(milliseconds min_time, const std::function<void(std::size_
 
 Sampler Loop(const Setup& setup, Per per, std::function<void(std::size_t)> body) {
   return [=, calls = std::size_t{0}]() mutable -> Sample {
-    if (calls == 0) calls = Calibrate(setup.min_time, body);
+    if (calls == 0) calls = setup.calls != 0 ? setup.calls : Calibrate(setup.min_time, body);
     body(std::max<std::size_t>(calls / 10, 1));
     const double operations = static_cast<double>(calls) * per.operations;
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const auto start = Clock::now();
     body(calls);
     const double value = NanosSince(start) / operations / per.ns_in_unit;
-    Sample sample = CostsSince(before, operations);
+    Sample sample = costs.Since(operations);
     sample.metrics = {{"", value, per.unit}};
     return sample;
   };
@@ -79,14 +78,14 @@ Sampler AfterIdle(const Setup& setup, std::function<void()> body) {
     const auto rounds = static_cast<std::size_t>(std::max<std::int64_t>(setup.min_time / gap, 5));
     std::vector<double> times(rounds);
     body();
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     for (double& time : times) {
       std::this_thread::sleep_for(gap);
       const auto start = Clock::now();
       body();
       time = NanosSince(start) / 1e3;
     }
-    Sample sample = CostsSince(before, static_cast<double>(rounds));
+    Sample sample = costs.Since(static_cast<double>(rounds));
     std::sort(times.begin(), times.end());
     sample.metrics = {{"", Percentile(times, 0.5), "us"}};
     return sample;
@@ -97,11 +96,11 @@ Sampler Idle(const Setup& setup, std::shared_ptr<void> pool) {
   return [window = setup.min_time * 10, pool] {
     // What was woken before may spin for a while before it sleeps.
     std::this_thread::sleep_for(milliseconds(20));
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const double cpu = CpuMicros();
     std::this_thread::sleep_for(window);
     const double used = std::max(CpuMicros() - cpu, 0.0) / std::chrono::duration<double>(window).count();
-    Sample sample = CostsSince(before, 1);
+    Sample sample = costs.Since(1);
     sample.metrics = {{"", used, "us/s"}};
     return sample;
   };

@@ -43,11 +43,11 @@ double Lateness::P99() const {
 Sampler TimerSchedule(const Setup& setup, const MakeTimerSet& make) {
   return [timers = std::shared_ptr(make(setup))] {
     const auto deadlines = Deadlines(milliseconds(10'000), milliseconds(90'000));
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const auto start = Clock::now();
     timers->Arm(deadlines);
     const double each = NsEach(start);
-    Sample sample = CostsSince(before, static_cast<double>(kTimers));
+    Sample sample = costs.Since(static_cast<double>(kTimers));
     sample.metrics = {{"", each, "ns"}};
     timers->CancelAll();
     return sample;
@@ -57,11 +57,11 @@ Sampler TimerSchedule(const Setup& setup, const MakeTimerSet& make) {
 Sampler TimerCancel(const Setup& setup, const MakeTimerSet& make) {
   return [timers = std::shared_ptr(make(setup))] {
     timers->Arm(Deadlines(milliseconds(10'000), milliseconds(90'000)));
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const auto start = Clock::now();
     timers->CancelAll();
     const double each = NsEach(start);
-    Sample sample = CostsSince(before, static_cast<double>(kTimers));
+    Sample sample = costs.Since(static_cast<double>(kTimers));
     sample.metrics = {{"", each, "ns"}};
     return sample;
   };
@@ -71,12 +71,12 @@ Sampler TimerFire(const Setup& setup, const MakeTimerSet& make) {
   return [timers = std::shared_ptr(make(setup))] {
     Lateness late(kTimers);
     const auto deadlines = Deadlines(milliseconds(1'000), milliseconds(1'000));
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const double cpu = CpuSeconds();
     timers->Arm(deadlines);
     timers->RunAll(late);
     const double used = CpuSeconds() - cpu;
-    Sample sample = CostsSince(before, static_cast<double>(kTimers));
+    Sample sample = costs.Since(static_cast<double>(kTimers));
     sample.metrics = {{"_cpu", used, "s"}, {"_late", late.Worst(), "ms"}};
     return sample;
   };
@@ -85,12 +85,12 @@ Sampler TimerFire(const Setup& setup, const MakeTimerSet& make) {
 Sampler Heartbeat(std::function<std::size_t(milliseconds)> beat) {
   return [beat = std::move(beat)] {
     constexpr milliseconds kFor{3'000};
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const double cpu = CpuSeconds();
     const std::size_t beats = beat(kFor);
     const double used = CpuSeconds() - cpu;
     Require(beats >= kBeats, "there was no heartbeat");
-    Sample sample = CostsSince(before, static_cast<double>(beats));
+    Sample sample = costs.Since(static_cast<double>(beats));
     sample.metrics = {{"", used * 1e6 / static_cast<double>(beats), "us"}};
     return sample;
   };
@@ -99,11 +99,11 @@ Sampler Heartbeat(std::function<std::size_t(milliseconds)> beat) {
 Sampler SleepTasks(std::function<void(Lateness&)> sleep) {
   return [sleep = std::move(sleep)] {
     Lateness late(kSleepers);
-    const Allocated before = TotalAllocated();
+    const Costs costs;
     const double cpu = CpuSeconds();
     sleep(late);
     const double used = CpuSeconds() - cpu;
-    Sample sample = CostsSince(before, static_cast<double>(kSleepers));
+    Sample sample = costs.Since(static_cast<double>(kSleepers));
     sample.metrics = {{"", used * 1e6 / static_cast<double>(kSleepers), "us"},
                       {"_late_p99", late.P99(), "ms"}};
     return sample;

@@ -29,7 +29,8 @@ class Layers(planted.Planted):
     def test_confines_foreign_headers(self):
         self.accepts({"src/exec/tbb_arena.cpp": "#include <tbb/task_arena.h>\n"})
         for name, header in (("src/exec/other.cpp", "tbb/task_arena.h"), ("include/orchestrate/exec/a.hpp", "tbb/tbb.h"),
-                             ("src/flow/a.cpp", "openssl/evp.h"), ("src/flow/a.cpp", "gtest/gtest.h")):
+                             ("src/flow/a.cpp", "openssl/evp.h"), ("src/flow/a.cpp", "gtest/gtest.h"),
+                             ("src/exec/a.cpp", "valgrind/callgrind.h")):
             self.refuses({name: f"#include <{header}>\n"}, "are confined to")
         self.refuses({"src/flow/a.cpp": "#include <boost/any.hpp>\n"}, "unknown third-party header")
 

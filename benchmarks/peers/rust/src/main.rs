@@ -1,4 +1,5 @@
 //! What tools/bench asks of a program: a table of cases, and the loop that answers with samples.
+mod callgrind;
 mod rayon_cases;
 mod timer_cases;
 mod tokio_cases;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Setup {
     pub workers: usize,
     pub min_time: Duration,
+    pub calls: usize, // of a loop, instead of a time, where instructions are counted
 }
 
 /// What a figure counts: so many operations a call of the body, in this unit.
@@ -47,12 +49,14 @@ pub struct Case {
 pub fn sample_loop(setup: Setup, per: Per, mut body: impl FnMut(usize) + 'static) -> Sampler {
     Box::new(move || {
         body(1); // warm
-        let mut n = 1;
+        let mut n = setup.calls.max(1);
         loop {
+            callgrind::start();
             let start = Instant::now();
             body(n);
             let took = start.elapsed();
-            if took >= setup.min_time {
+            callgrind::stop(n as f64 * per.operations);
+            if took >= setup.min_time || setup.calls != 0 {
                 let ns = took.as_nanos() as f64 / (n as f64 * per.operations);
                 return vec![Figure { suffix: "", value: ns / per.ns_in_unit, unit: per.unit }];
             }
@@ -71,7 +75,11 @@ fn cases() -> Vec<Case> {
 fn serve(case: &Case, setup: Setup) {
     let mut sample = (case.make)(setup);
     for _ in std::io::stdin().lock().lines() {
-        for Figure { suffix, value, unit } in sample() {
+        let figures = sample();
+        if setup.calls != 0 {
+            println!("operations {}", callgrind::operations());
+        }
+        for Figure { suffix, value, unit } in figures {
             let suffix = if suffix.is_empty() { "-" } else { suffix };
             println!("{suffix} {value:.6} {unit} 0 0");
         }
@@ -86,17 +94,18 @@ fn main() {
     match words[..] {
         ["--list"] => cases().iter().for_each(|case| println!("{} {}", case.id, case.variant)),
         ["--about"] => println!("{}", env!("BENCH_ABOUT")),
-        [id, variant, workers, min_ms] => {
+        [id, variant, workers, min_ms, ref calls @ ..] if calls.len() < 2 => {
             let all = cases();
             let case = all.iter().find(|case| case.id == id && case.variant == variant).expect("a case");
             let setup = Setup {
                 workers: workers.parse().expect("a number of workers"),
                 min_time: Duration::from_millis(min_ms.parse().expect("a number of milliseconds")),
+                calls: calls.first().map_or(0, |calls| calls.parse().expect("a number of calls")),
             };
             serve(case, setup);
         }
         _ => {
-            eprintln!("usage: bench_rust --list | --about | ID VARIANT WORKERS MIN_MILLISECONDS");
+            eprintln!("usage: bench_rust --list | --about | ID VARIANT WORKERS MIN_MILLISECONDS [CALLS]");
             std::process::exit(2);
         }
     }

@@ -1,5 +1,5 @@
 //! Timers of tokio: a million armed, ten thousand heartbeats, ten thousand sleepers.
-use crate::{Case, Figure, Sampler, Setup};
+use crate::{callgrind, Case, Figure, Sampler, Setup};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,17 +59,28 @@ fn arm(deadlines: Vec<TokioInstant>) -> Vec<Pin<Box<Sleep>>> {
         .collect()
 }
 
+/// Runs `work` and measures it; callgrind counts it when it is what the case asks for.
+fn timed<T>(is_asked: bool, work: impl FnOnce() -> T) -> (T, Duration) {
+    if is_asked {
+        callgrind::start();
+    }
+    let start = Instant::now();
+    let made = work();
+    let took = start.elapsed();
+    if is_asked {
+        callgrind::stop(TIMERS as f64);
+    }
+    (made, took)
+}
+
 fn timer_sampler(setup: Setup, measure_cancel: bool) -> Sampler {
     let pool = runtime(setup);
     Box::new(move || {
         let _inside = pool.enter();
         let due = deadlines();
-        let start = Instant::now();
-        let timers = arm(due);
-        let armed = start.elapsed();
-        let start = Instant::now();
-        drop(timers);
-        let took = if measure_cancel { start.elapsed() } else { armed };
+        let (timers, armed) = timed(!measure_cancel, || arm(due));
+        let (_, dropped) = timed(measure_cancel, || drop(timers));
+        let took = if measure_cancel { dropped } else { armed };
         vec![figure("", took.as_nanos() as f64 / TIMERS as f64, "ns")]
     })
 }
@@ -77,6 +88,7 @@ fn timer_sampler(setup: Setup, measure_cancel: bool) -> Sampler {
 fn heartbeat(setup: Setup) -> Sampler {
     let pool = runtime(setup);
     Box::new(move || {
+        callgrind::start();
         let cpu = cpu_seconds();
         let beats = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..BEATS)
@@ -98,7 +110,9 @@ fn heartbeat(setup: Setup) -> Sampler {
                 let _ = task.await;
             }
         });
-        vec![figure("", (cpu_seconds() - cpu) * 1e6 / beats.load(Ordering::Relaxed) as f64, "us")]
+        let beats = beats.load(Ordering::Relaxed) as f64;
+        callgrind::stop(beats);
+        vec![figure("", (cpu_seconds() - cpu) * 1e6 / beats, "us")]
     })
 }
 
