@@ -29,12 +29,15 @@ CASES = {
     "wheel_cancel": "the timer wheel alone: 1 000 000 cancelled; one",
     "heartbeat": "10 000 repeats of 100 ms for 3 s; CPU a beat",
     "sleep_tasks": "10 000 tasks that sleep 1 to 100 ms; CPU a wake",
+    "pending_memory": "100 000 of a kind that wait; resident memory of one, with its handle",
     "idle": "CPU of an idle process with the runtime up",
     "spawn_latency": "post to first instruction",
 }
 SUFFIXES = {  # a case with several figures prints each under its id and one of these
     "": "",
     "_memory": "; peak of resident memory",
+    "_sleep": "; a sleep of an hour",
+    "_task": "; a task that nobody runs yet",
     "_cpu": "; CPU",
     "_late": "; how late the latest",
     "_late_p99": "; how late, 99th percentile",

@@ -72,6 +72,23 @@ Sampler WithMemory(double operations, Sampler sampler) {
   };
 }
 
+Sampler Growth(double count, std::vector<Held> kinds) {
+  return [=, metrics = std::vector<Metric>{}]() mutable -> Sample {
+    const Costs costs;
+    std::vector<std::shared_ptr<void>> held;  // all to the end: none uses the memory of another
+    if (metrics.empty()) {
+      for (const Held& kind : kinds) {
+        const double before = StatusBytes("VmRSS:");
+        held.push_back(kind.make());
+        metrics.push_back({kind.suffix, (StatusBytes("VmRSS:") - before) / count, "B"});
+      }
+    }
+    Sample sample = costs.Since(count);
+    sample.metrics = metrics;
+    return sample;
+  };
+}
+
 Sampler AfterIdle(const Setup& setup, std::function<void()> body) {
   return [=] {
     const milliseconds gap{2};

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "harness.hpp"
 
@@ -24,6 +25,16 @@ Sampler Loop(const Setup& setup, Per per, std::function<void(std::size_t)> body)
 
 /// Adds the figure `_memory`: growth of the peak resident size, in bytes for each of `operations`.
 Sampler WithMemory(double operations, Sampler sampler);
+
+/// Makes so many of a kind and keeps them; the figure's suffix says which kind.
+struct Held {
+  const char* suffix;
+  std::function<std::shared_ptr<void>()> make;
+};
+
+/// Measures how much the resident size grows by all of a kind, in bytes for each of `count`. Once: a process that
+/// has had them may keep their memory.
+Sampler Growth(double count, std::vector<Held> kinds);
 
 /// Measures the median latency of `body`, in us, each time after the process was idle for 2 ms.
 Sampler AfterIdle(const Setup& setup, std::function<void()> body);

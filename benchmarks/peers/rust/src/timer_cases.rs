@@ -13,6 +13,7 @@ const TIMERS: usize = 1_000_000;
 const BEATS: usize = 10_000;
 const BEAT_EVERY: Duration = Duration::from_millis(100);
 const SLEEPERS: usize = 10_000;
+const PENDING: usize = 100_000;
 
 fn runtime(setup: Setup) -> Runtime {
     Builder::new_multi_thread().worker_threads(setup.workers).enable_time().build().expect("a runtime")
@@ -144,11 +145,38 @@ fn sleep_tasks(setup: Setup) -> Sampler {
     })
 }
 
+fn resident() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("proc");
+    let pages: f64 = statm.split_whitespace().nth(1).expect("a field").parse().expect("a number");
+    pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as f64
+}
+
+/// What 100 000 that wait grow the process by, in bytes each; once, all kept to the end.
+fn pending_memory(setup: Setup) -> Sampler {
+    let pool = runtime(setup);
+    let mut grown: Vec<f64> = Vec::new();
+    Box::new(move || {
+        if grown.is_empty() {
+            let begin = resident();
+            let mut tasks = Vec::with_capacity(PENDING);
+            tasks.extend((0..PENDING).map(|_| pool.spawn(async { sleep(Duration::from_secs(3600)).await })));
+            std::thread::sleep(Duration::from_millis(300)); // until each has been polled and is in the wheel
+            let slept = resident();
+            let mut more = Vec::with_capacity(PENDING);
+            more.extend((0..PENDING).map(|_| pool.spawn(std::future::pending::<()>())));
+            grown = vec![(slept - begin) / PENDING as f64, (resident() - slept) / PENDING as f64];
+            tasks.iter().chain(more.iter()).for_each(|task| task.abort());
+        }
+        vec![figure("_sleep", grown[0], "B"), figure("_task", grown[1], "B")]
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     vec![
         Case { id: "timer_schedule", variant: "tokio", make: |setup| timer_sampler(setup, false) },
         Case { id: "timer_cancel", variant: "tokio", make: |setup| timer_sampler(setup, true) },
         Case { id: "heartbeat", variant: "tokio", make: heartbeat },
         Case { id: "sleep_tasks", variant: "tokio", make: sleep_tasks },
+        Case { id: "pending_memory", variant: "tokio", make: pending_memory },
     ]
 }
