@@ -32,8 +32,8 @@ struct Held {
   std::function<std::shared_ptr<void>()> make;
 };
 
-/// Measures how much the resident size grows by all of a kind, in bytes for each of `count`. Once: a process that
-/// has had them may keep their memory.
+/// Measures how much the resident size grows by all of a kind, in bytes for each of `count`. Once: a process
+/// that has had them may keep their memory.
 Sampler Growth(double count, std::vector<Held> kinds);
 
 /// Measures the median latency of `body`, in us, each time after the process was idle for 2 ms.

@@ -27,8 +27,8 @@ class Queued {
     for (std::size_t i = 0; i < pool.runtime.Workers(); ++i) {
       std::promise<void> begun;
       auto begins = begun.get_future();
-      before_.push_back(orchestrate::Invoke(
-          pool.background, [begun = std::move(begun), open = opened_]() mutable {
+      before_.push_back(
+          orchestrate::Invoke(pool.background, [begun = std::move(begun), open = opened_]() mutable {
             begun.set_value();
             open.wait();
           }));

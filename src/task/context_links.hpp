@@ -35,8 +35,8 @@ struct ContextLinks : Deferred {
   Link* last = nullptr;
   UpLink up;  // this node's place among its parent's links
   sync::atomic<StopLink*> stop{nullptr};
-  bool activated = false;
-  Mutex activation;  // makes one thread at a time tie this node to its parent
+  sync::atomic<bool> activated{false};  // it and all above it are tied together
+  Mutex activation;                     // makes one thread at a time tie this node to its parent
 };
 
 }  // namespace orchestrate::inline v1::detail

@@ -138,30 +138,30 @@ void Append(ContextLinks& links, Link& link) noexcept {
 void Tie(ContextLinks& links) {
   ContextNode& owner = *links.owner;
   const std::lock_guard lock(links.activation);
-  if (links.activated) return;
+  if (links.activated.load(sync::memory_order_relaxed)) return;
   if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
     links.up.child = &links;
     links.up.fire = FireChild;
     Append(LinksOf(*owner.parent), links.up);
   }
   if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
-  links.activated = true;
+  // Release pairs with the acquire in Activated(): the ancestors' links are seen.
+  links.activated.store(true, sync::memory_order_release);
 }
 
 // Ties `node` and its ancestors together, from the top down to it.
 ContextLinks& Activated(ContextNode& node) {
+  ContextLinks& own = LinksOf(node);
+  if (own.activated.load(sync::memory_order_acquire)) return own;
   std::vector<ContextLinks*> path;  // not recursive, so that the depth costs no stack
   for (ContextNode* at = &node; at != nullptr; at = at->parent) {
     ContextLinks& links = LinksOf(*at);
-    {
-      const std::lock_guard lock(links.activation);
-      if (links.activated) break;
-    }
+    if (links.activated.load(sync::memory_order_acquire)) break;
     path.push_back(&links);
     if ((at->flags & ContextNode::kShield) != 0) break;
   }
   for (; !path.empty(); path.pop_back()) Tie(*path.back());
-  return LinksOf(node);
+  return own;
 }
 
 }  // namespace

@@ -336,20 +336,43 @@ const Register kShare("task state", "APredecessorIsSharedOrHasLeft", [](Program&
 
 // ---- contexts ----
 
+struct Told : detail::Link {
+  Told() noexcept {
+    fire = [](detail::Link& self) noexcept -> detail::Deferred* {
+      ++static_cast<Told&>(self).times;
+      return nullptr;
+    };
+  }
+  void CheckToldIfAdded() const { Check(times == (added ? 1 : 0), "told once, or refused"); }
+  int times = 0;
+  bool added = false;
+};
+
 const Register kLink("task state", "ALinkIsToldOrRefused", [](Program& program) {
-  struct Told : detail::Link {
-    int times = 0;
-  };
   auto& layer = Make<TaskLayer>(program);
   auto& link = Make<Told>();
-  auto& added = Make<bool>(false);
-  link.fire = [](detail::Link& self) noexcept -> detail::Deferred* {
-    ++static_cast<Told&>(self).times;
-    return nullptr;
-  };
-  program.Thread([&] { added = AddLink(layer.Root(), link); });
+  program.Thread([&] { link.added = AddLink(layer.Root(), link); });
   program.Thread([&] { EndScope(layer.Root(), Errc::Cancelled); });
-  program.Finally([&] { Check(link.times == (added ? 1 : 0), "told once, or refused"); });
+  program.Finally([&] { link.CheckToldIfAdded(); });
+});
+
+// One of two ties their node to its parent, which ends.
+const Register kTwoLinks("task state", "LinksOfAChildAreToldOrRefused", [](Program& program) {
+  auto& layer = Make<TaskLayer>(program);
+  auto& child = Make<detail::ScopeNode>(&layer.Root(), 0U);
+  child.home = &layer.Root();
+  auto& first = Make<Told>();
+  auto& second = Make<Told>();
+  program.Thread([&] { first.added = AddLink(child, first); });
+  program.Thread([&] {
+    second.added = AddLink(child, second);
+    EndScope(layer.Root(), Errc::Cancelled);
+  });
+  program.Finally([&] {
+    first.CheckToldIfAdded();
+    second.CheckToldIfAdded();
+    DestroyLinks(child);
+  });
 });
 
 }  // namespace
