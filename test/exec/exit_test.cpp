@@ -109,8 +109,10 @@ TEST_F(ProcessEnd, ExitInsideATaskGivesItsStatus) {
 // D31
 TEST_F(ProcessEnd, ExitInsideATaskThatSomebodyWaitsForGivesItsStatus) {
   EXPECT_EXIT((void)Invoke([] { std::exit(kFine); }).Wait(), ExitedWithCode(kFine), kSilent);
+  // When another worker runs the inner one, the outer waits for what will not end, and is named after a
+  // while.
   EXPECT_EXIT((void)Invoke([] { (void)Invoke([] { std::exit(kFine); }).Wait(); }).Wait(),
-              ExitedWithCode(kFine), kSilent);
+              ExitedWithCode(kFine), "");
 }
 
 // D31
