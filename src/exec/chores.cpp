@@ -34,16 +34,20 @@ TimePoint RuntimeCore::DoChores() noexcept {
   const auto round = chores_.fetch_add(1, std::memory_order_relaxed) + 1;
   const auto any_waits = [this](std::uint32_t before) {
     bool any = launch_failed_.load(std::memory_order_seq_cst);
+    const bool starved = starved_.load(std::memory_order_relaxed);
     const auto count = slot_count_.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < count; ++i) {
       Slot& slot = *slots_[i].load(std::memory_order_acquire);
       const auto launched = slot.launched.load(std::memory_order_seq_cst);
       any = any || launched != 0;
-      if (launched != 0 && launched < before) LaunchInPlaceOf(slot, launched);
+      if (launched != 0 && launched < before && !starved) LaunchInPlaceOf(slot, launched);
     }
     return any;
   };
-  if (launch_failed_.exchange(false, std::memory_order_seq_cst)) WakeRunnerIfNeeded();
+  if (starved_.load(std::memory_order_seq_cst) && CanMakeThreads())
+    starved_.store(false, std::memory_order_seq_cst);
+  if (!starved_.load(std::memory_order_relaxed) && launch_failed_.exchange(false, std::memory_order_seq_cst))
+    WakeRunnerIfNeeded();
   const TimePoint now = Clock::now();
   const TimePoint slabs_due = LookAfterSlabs(now);
   if (any_waits(round)) return now + kPatience;
@@ -75,7 +79,6 @@ void RuntimeCore::LaunchInPlaceOf(Slot& slot, std::uint32_t launched) noexcept {
   fresh->keeps_permit.store(slot.keeps_permit.exchange(false, std::memory_order_acq_rel),
                             std::memory_order_release);
   if (StartRunner(*fresh)) return;
-  fresh->launched.store(0, std::memory_order_relaxed);
   slot.urgent.store(fresh->urgent.exchange(nullptr, std::memory_order_acq_rel), std::memory_order_release);
   slot.keeps_permit.store(fresh->keeps_permit.exchange(false, std::memory_order_acq_rel),
                           std::memory_order_release);

@@ -1,46 +1,72 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <thread>
 
 #include <orchestrate/exec/runtime.hpp>
+#include "exec/cpu_quota.hpp"
 
 namespace orchestrate::inline v1 {
 namespace {
 
-// How many CPUs a quota of `quota` microseconds in each `period` is worth, rounded up; 0 = no quota.
-std::size_t QuotaCpus(const char* path, const char* format, const char* period_path) {
-  std::FILE* file = std::fopen(path, "re");
-  if (file == nullptr) return 0;
-  long long quota = -1;
-  long long period = -1;
-  const int fields =
-      std::fscanf(file, format, &quota, &period);  // NOLINT(cert-err34-c): checked by the range
-  (void)std::fclose(file);
-  if (period_path != nullptr) {
-    file = std::fopen(period_path, "re");
-    if (file == nullptr) return 0;
-    if (std::fscanf(file, "%lld", &period) != 1) period = -1;  // NOLINT(cert-err34-c)
-    (void)std::fclose(file);
-  } else if (fields != 2) {
-    return 0;  // "max"
+// A missing file reads as an empty one.
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// What `folder` and those above it up to and including `mount` allow.
+template <class QuotaOf>
+std::size_t SmallestQuota(const detail::CgroupFolder& folder, QuotaOf quota_of) {
+  std::string path = folder.mount + folder.below;
+  std::size_t smallest = 0;
+  for (;;) {
+    const std::size_t quota = quota_of(path);
+    if (quota != 0) smallest = smallest == 0 ? quota : std::min(smallest, quota);
+    if (path.size() <= folder.mount.size()) return smallest;
+    path.resize(std::max(folder.mount.size(), path.rfind('/')));
   }
-  if (quota <= 0 || period <= 0) return 0;
-  return static_cast<std::size_t>((quota + period - 1) / period);
 }
 
 }  // namespace
 
+std::size_t detail::CgroupCpus(const std::string& root) {
+  const std::string cgroups = ReadFile(root + "/proc/self/cgroup");
+  const std::string mounts = ReadFile(root + "/proc/self/mountinfo");
+  std::size_t cpus = 0;
+  const auto take = [&cpus](std::size_t quota) {
+    if (quota != 0) cpus = cpus == 0 ? quota : std::min(cpus, quota);
+  };
+  if (auto folder = FindCgroup(cgroups, mounts, CgroupVersion::V2)) {
+    folder->mount.insert(0, root);
+    take(SmallestQuota(*folder,
+                       [](const std::string& path) { return ParseCpuMax(ReadFile(path + "/cpu.max")); }));
+  }
+  if (auto folder = FindCgroup(cgroups, mounts, CgroupVersion::V1)) {
+    folder->mount.insert(0, root);
+    take(SmallestQuota(*folder, [](const std::string& path) {
+      return ParseCfsQuota(ReadFile(path + "/cpu.cfs_quota_us"), ReadFile(path + "/cpu.cfs_period_us"));
+    }));
+  }
+  return cpus;
+}
+
 std::size_t AvailableCpus() noexcept {
+  const int before = errno;  // the user's: a wait may ask this, too
   std::size_t cpus = std::max(1U, std::thread::hardware_concurrency());
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) cpus = static_cast<std::size_t>(CPU_COUNT(&set));
-  std::size_t quota = QuotaCpus("/sys/fs/cgroup/cpu.max", "%lld %lld", nullptr);
-  if (quota == 0) {
-    quota = QuotaCpus("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "%lld", "/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  try {
+    const std::size_t quota = detail::CgroupCpus("");
+    if (quota != 0) cpus = std::min(cpus, quota);
+  } catch (...) {  // out of memory: as if there were no quota
   }
-  if (quota != 0) cpus = std::min(cpus, quota);
+  errno = before;
   return std::max<std::size_t>(1, cpus);
 }
 

@@ -12,6 +12,25 @@
 namespace orchestrate::inline v1::detail {
 
 constinit std::atomic<bool> g_forked{false};
+constinit Mutex g_default_mutex;
+
+namespace {
+
+// A runtime that is just being made or given up is waited for, so that the child knows what it has. The
+// pool's locks come last: they may be taken below the others.
+void Lock() noexcept {
+  g_default_mutex.Lock();
+  ProcessLimit::LockForFork();
+  LockPoolForFork();
+}
+
+void Unlock() noexcept {
+  UnlockPoolAfterFork();
+  ProcessLimit::UnlockAfterFork();
+  g_default_mutex.Unlock();
+}
+
+}  // namespace
 
 Error ForkedError(const char* function) noexcept {
   return Error(Errc::NotSupported,
@@ -23,8 +42,9 @@ Error ForkedError(const char* function) noexcept {
 void WatchForks() noexcept {
   static std::once_flag once;
   std::call_once(once, [] {
-    pthread_atfork(LockPoolForFork, UnlockPoolAfterFork, [] {
-      UnlockPoolAfterFork();
+    pthread_atfork(Lock, Unlock, [] {
+      Unlock();
+      g_lock_era += kNextLockEra;
       if (ProcessLimit::InUse()) g_forked.store(true, std::memory_order_relaxed);
     });
   });

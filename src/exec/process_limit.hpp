@@ -12,6 +12,11 @@ struct ProcessLimit {
   static Error Add(std::size_t slots) noexcept;
   static void Remove(std::size_t slots) noexcept;
   [[nodiscard]] static bool InUse() noexcept;
+  static void LockForFork() noexcept;
+  static void UnlockAfterFork() noexcept;
+
+  // oneTBB could not make a thread: from now on it must not be finalized, which would wait for ever.
+  static void NoteNoThread() noexcept;
 };
 
 // Makes the child of a fork know what it is.

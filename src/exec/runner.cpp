@@ -2,6 +2,7 @@
 
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/own_thread.hpp"
 #include "exec/thread_state.hpp"
 
 #include "runtime_core.hpp"
@@ -43,7 +44,8 @@ void RuntimeCore::WakeRunner() noexcept {
 }
 
 void RuntimeCore::Launch() noexcept {
-  Slot* slot = TakeSlot();
+  // While no thread can be made each attempt costs oneTBB a worker: the chores find out when one can.
+  Slot* slot = starved_.load(std::memory_order_seq_cst) ? nullptr : TakeSlot();
   if (slot != nullptr && StartRunner(*slot)) return;
   if (slot != nullptr) GiveSlot(*slot);
   permits_.StopSpinning();
@@ -60,11 +62,14 @@ bool RuntimeCore::StartRunner(Slot& slot) noexcept {
   slot.launched.store(chores_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
   NoteHandOver(&slot);
   const auto run = [](void* argument) { RunnerEntry(argument); };
-  bool started = false;
+  int result = 0;
   {
     const InsideTbb inside;
-    started = orchestrate_arena_enqueue(arena, run, &slot) != 0;
+    const MakersSignals signals;  // a thread that is made here inherits them
+    result = orchestrate_arena_enqueue(arena, run, &slot);
   }
+  if (result < 0) NoteNoThread(slot);
+  const bool started = result > 0 || slot.launched.exchange(0, std::memory_order_acq_rel) == 0;
   if (started) WatchLaunches();
   runners_.fetch_sub(started ? 1 : 2, std::memory_order_release);
   return started;
@@ -73,9 +78,11 @@ bool RuntimeCore::StartRunner(Slot& slot) noexcept {
 void RuntimeCore::RunnerEntry(void* argument) noexcept {
   auto& slot = *static_cast<Slot*>(argument);
   NoteTakeOver(&slot);
-  slot.launched.store(0, std::memory_order_relaxed);
+  if (slot.launched.exchange(0, std::memory_order_acq_rel) == 0) return;  // void
+  WatchForExit();
   const ThreadState outer = t_thread;
   t_thread = {.runtime = slot.owner, .slot = &slot, .frame = nullptr, .draining = nullptr};
+  t_thread.in_runner = true;
   slot.owner->Runner(slot);
   t_thread = outer;
 }
@@ -102,7 +109,6 @@ void RuntimeCore::Runner(Slot& slot) noexcept {
           runners_.fetch_sub(1, std::memory_order_release);
           return;
         }
-        slot.launched.store(0, std::memory_order_relaxed);
         holds_permit = slot.keeps_permit.exchange(false, std::memory_order_acq_rel);
         continue;
       case SliceEnd::NoWork:

@@ -1,6 +1,7 @@
 #include <orchestrate/exec/runtime.hpp>
 
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include "exec/forked.hpp"
 
+#include "process_limit.hpp"
 #include "runtime_core.hpp"
 
 namespace orchestrate::inline v1 {
@@ -57,14 +59,17 @@ Runtime::~Runtime() {
   }
   const AwayFromWork away;
   const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
-  if (remaining == 0) {
+  if (remaining == 0 && !core_->SomebodyLeft()) {
     core_->Retire();
     auto* root = detail::ExecutorAccess::AttachmentOf(*core_).load(std::memory_order_acquire);
     if (root != nullptr) root->Keep(*core_.release());
     return;
   }
-  core_->SendReport({.what = std::to_string(remaining) +
-                             " bodies still run after the grace period of runtime " + core_->Options().name});
+  if (remaining != 0) {
+    core_->SendReport({.what = std::to_string(remaining) +
+                               " bodies still run after the grace period of runtime " +
+                               core_->Options().name});
+  }
   core_.release()->Abandon();  // they may come back to it
 }
 
@@ -89,8 +94,17 @@ Runtime& MakeDefault() {
 
 }  // namespace
 
+// Not a static of the function: another thread that is just making it would leave the child of a fork
+// waiting.
 Runtime& Runtime::Default() {
-  static Runtime& runtime = MakeDefault();
+  static constinit std::atomic<Runtime*> made{nullptr};
+  // Acquire pairs with the release below: the runtime is complete.
+  if (Runtime* runtime = made.load(std::memory_order_acquire)) return *runtime;
+  detail::WatchForks();
+  const std::lock_guard lock(detail::g_default_mutex);
+  if (Runtime* runtime = made.load(std::memory_order_relaxed)) return *runtime;
+  Runtime& runtime = MakeDefault();
+  made.store(&runtime, std::memory_order_release);
   return runtime;
 }
 

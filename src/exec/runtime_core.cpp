@@ -81,8 +81,6 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
   }
 }
 
-RuntimeCore::~RuntimeCore() = default;
-
 void RuntimeCore::ReportSmallLimit() {
   const std::size_t active = orchestrate_arena_active_limit();
   if (active < 1 + slot_limit_) {
@@ -102,13 +100,13 @@ void RuntimeCore::PostUrgent(Work work) noexcept {
   // The count first, then the phase; Retire() does it the other way round, so one of the two sees the other.
   urgent_.fetch_add(1, std::memory_order_seq_cst);
   WorkNode& node = *work.Release();
-  Slot* slot = IsRetired() ? nullptr : TakeSlot();
+  const bool launches = !IsRetired() && !starved_.load(std::memory_order_relaxed);
+  Slot* slot = launches ? TakeSlot() : nullptr;
   if (slot != nullptr) {
     slot->urgent.store(&node, std::memory_order_release);
     if (StartRunner(*slot)) return;
     // Whoever was launched in its place meanwhile may have it.
     const bool mine = slot->urgent.exchange(nullptr, std::memory_order_acq_rel) != nullptr;
-    slot->launched.store(0, std::memory_order_relaxed);
     GiveSlot(*slot);
     if (!mine) return;
   }
@@ -228,8 +226,9 @@ void RuntimeCore::WakeRunnerIfNeeded() noexcept {
 bool RuntimeCore::BeginBlocked() noexcept {
   ShareAllOfThread();
   if (t_thread.runtime == this && t_thread.slot != nullptr) QueueNext(*t_thread.slot);
-  if (blocked_.fetch_add(1, std::memory_order_relaxed) < options_.spare_workers) return true;
-  blocked_.fetch_sub(1, std::memory_order_relaxed);
+  const auto before = blocked_.fetch_add(kBlockedChange + 1, std::memory_order_seq_cst);
+  if (static_cast<std::uint32_t>(before) < options_.spare_workers) return true;
+  EndBlocked();
   return false;
 }
 
@@ -265,6 +264,7 @@ Slot* RuntimeCore::TakeSlot() noexcept {
 }
 
 void RuntimeCore::GiveSlot(Slot& slot) noexcept {
+  if (slot.arena_is_dead) return;
   const std::lock_guard lock(slots_mutex_);
   slot.next_free = free_slots_;
   free_slots_ = &slot;
@@ -290,7 +290,7 @@ bool RuntimeCore::Quiet(bool with_timers) const noexcept {
   if (permits_.AvailableNow() != static_cast<std::int32_t>(width_)) return false;
   if (urgent_.load(std::memory_order_seq_cst) != 0) return false;
   if (with_timers && timers_->Pending() > 0) return false;
-  return Remaining() == 0;
+  return SomebodyLeft() ? NobodyElseRuns() : Remaining() == 0;
 }
 
 void RuntimeCore::NoteQuiet() noexcept {
@@ -337,10 +337,13 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
   if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
   timers_->Stop();
+  if (starved_.load(std::memory_order_relaxed)) DropQueued();  // nobody may ever come for it
   if (in_time && WaitIdle(until, true)) return 0;
   DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
   // A call-back that runs counts as one more body only where there is none: the runtime is not quiet.
-  return std::max<std::size_t>(Remaining(), urgent_.load(std::memory_order_seq_cst) != 0 ? 1 : 0);
+  const std::size_t own = SomebodyLeft() ? 1 : 0;  // its body will not return
+  const std::size_t remaining = std::max(Remaining(), own) - own;
+  return std::max<std::size_t>(remaining, urgent_.load(std::memory_order_seq_cst) != 0 ? 1 : own);
 }
 
 void RuntimeCore::DropQueued() noexcept {
@@ -385,7 +388,7 @@ void RuntimeCore::Retire() noexcept {
   const std::lock_guard lock(slots_mutex_);
   for (auto& slot : owned_slots_) {
     const InsideTbb inside;
-    orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
+    if (!slot->arena_is_dead) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
   }
   ProcessLimit::Remove(slot_limit_);
   observer_.store(nullptr, std::memory_order_relaxed);

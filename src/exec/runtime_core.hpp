@@ -28,6 +28,8 @@ struct alignas(64) Slot {
   Slot* next_free = nullptr;
   // How many chores had been done when its runner was launched, plus 1; 0 once that has begun.
   std::atomic<std::uint32_t> launched{0};
+  bool arena_is_dead = false;
+  std::vector<void*> dead_arenas;  // whose entries still lead here
   // What its runner begins with; taken by that or by the one that is launched in its place.
   std::atomic<WorkNode*> urgent{nullptr};  // to be run without waiting for a permit
   std::atomic<bool> keeps_permit{false};   // re-enqueued in the middle of its work
@@ -77,7 +79,7 @@ class RuntimeCore final : public Executor {
   void ReturnPermit() noexcept;
   void TakePermitBack() noexcept { permits_.AcquireForced(); }
   [[nodiscard]] bool BeginBlocked() noexcept;
-  void EndBlocked() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
+  void EndBlocked() noexcept { blocked_.fetch_add(kBlockedChange - 1, std::memory_order_seq_cst); }
 
   // ---- sharing ----
   void AddSharer(Sharer& sharer) noexcept;
@@ -103,6 +105,9 @@ class RuntimeCore final : public Executor {
   void Retire() noexcept;
   // Kept for ever, because of bodies that do not leave; in a list, so that leak checkers know of it.
   void Abandon() noexcept;
+  // The calling thread, which runs a body of this runtime, is in std::exit(): it will not come back.
+  void LeaveForGood() noexcept;
+  [[nodiscard]] bool SomebodyLeft() const noexcept { return somebody_left_.load(std::memory_order_seq_cst); }
   [[nodiscard]] std::size_t Remaining() const noexcept;
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
@@ -139,9 +144,12 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] TimePoint LookAfterSlabs(TimePoint now) noexcept;
   void LaunchInPlaceOf(Slot& slot, std::uint32_t launched) noexcept;
   [[nodiscard]] Slot* TakeSlot() noexcept;
+  void NoteNoThread(Slot& slot) noexcept;
+  [[nodiscard]] static bool CanMakeThreads() noexcept;
   void GiveSlot(Slot& slot) noexcept;
   void LeaveRunner(Slot& slot) noexcept;
   [[nodiscard]] bool Quiet(bool with_timers) const noexcept;
+  [[nodiscard]] bool NobodyElseRuns() const noexcept;
   void ReportSmallLimit();
   void EnterVirtualTime();
   void LeaveVirtualTime() noexcept;
@@ -166,12 +174,16 @@ class RuntimeCore final : public Executor {
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};
-  std::atomic<std::size_t> blocked_{0};  // waits inside tasks
+  // Waits inside tasks, and above that how often this number has changed.
+  static constexpr std::uint64_t kBlockedChange = std::uint64_t{1} << 32;
+  std::atomic<std::uint64_t> blocked_{0};
+  std::atomic<bool> somebody_left_{false};
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<bool> launches_watched_{false};
   std::atomic<bool> launch_failed_{false};  // for want of memory or slots: the chores try again
+  std::atomic<bool> starved_{false};        // no thread could be made: nothing is launched until one can be
   std::atomic<std::uint32_t> chores_{0};
   TimePoint slabs_due_ = TimePoint::max();   // by the timer thread
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report

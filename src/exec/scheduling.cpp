@@ -52,6 +52,7 @@ ClaimRight::ClaimRight(Executor& executor) noexcept {
     if (own != nullptr) own->EndBlocked();
     return;
   }
+  WatchForExit();
   borrowed_ = runtime;
   outer_runtime_ = std::exchange(t_thread.runtime, runtime);
   outer_slot_ = std::exchange(t_thread.slot, nullptr);

@@ -21,8 +21,10 @@ extern "C" int orchestrate_arena_enqueue(void* arena, void (*run)(void*), void* 
   try {
     static_cast<tbb::task_arena*>(arena)->enqueue([run, argument] { run(argument); });
     return 1;
-  } catch (...) {
+  } catch (const std::bad_alloc&) {
     return 0;
+  } catch (...) {
+    return -1;
   }
 }
 
@@ -59,6 +61,11 @@ extern "C" int orchestrate_arena_set_limit(size_t threads) {
   } catch (...) {
     return 0;
   }
+}
+
+extern "C" void orchestrate_arena_free_limit(void) {
+  delete control;
+  control = nullptr;
 }
 
 extern "C" size_t orchestrate_arena_active_limit(void) {

@@ -13,12 +13,17 @@ extern "C" {
 void* orchestrate_arena_create(void);
 void orchestrate_arena_destroy(void* arena);
 
-/* Has a worker call run(argument) in the arena; returns 0 on failure. */
+/* Has a worker call run(argument) in the arena; returns 1, 0 when memory is out, and -1 when oneTBB could not
+   make a thread: then run may be called all the same, sooner or later, and the arena is unusable: to enqueue
+   there or to destroy it may wait for ever. */
 int orchestrate_arena_enqueue(void* arena, void (*run)(void*), void* argument);
 
 /* Sets how many threads all arenas of the process may have together; 0 gives the control, and if nobody else
    uses oneTBB its threads, back. Returns 0 on failure. Calls must not overlap. */
 int orchestrate_arena_set_limit(size_t threads);
+
+/* Gives the control back and keeps the threads. */
+void orchestrate_arena_free_limit(void);
 
 /* Returns the limit that is in force, which is lower when somebody else's control is. */
 size_t orchestrate_arena_active_limit(void);

@@ -29,9 +29,16 @@ struct ThreadState {
   // From outside: how many entries of claimed tasks were left in a queue since the last look for them.
   std::uint32_t left_behind = 0;
 
+  bool in_runner = false;  // below frames of oneTBB
+  // On a thread of the library's own, which has all signals blocked: those that its maker had.
+  const void* makers_signals = nullptr;
+
   static constexpr std::uint64_t kNoTurn = ~std::uint64_t{1};
 };
 
 extern ORCHESTRATE_API constinit thread_local ThreadState t_thread;
+
+// Before this thread runs a body: should that call std::exit(), its runtime will hear of it.
+void WatchForExit() noexcept;
 
 }  // namespace orchestrate::inline v1::detail

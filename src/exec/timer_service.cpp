@@ -9,6 +9,7 @@
 #include <orchestrate/base/intrusive_list.hpp>
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/time/deadline.hpp>
+#include "exec/own_thread.hpp"
 
 namespace orchestrate::inline v1 {
 
@@ -59,7 +60,7 @@ struct TimerService::Impl final : ClockListener, Registered {
   void StartThread() {
     if (manual != nullptr) manual->Subscribe(*this);
     try {
-      thread = std::thread([this] { Loop(); });
+      thread = detail::StartOwnThread([this] { Loop(); });
     } catch (const std::system_error& error) {
       if (manual != nullptr) manual->Unsubscribe(*this);
       Error(Errc::OutOfResources, "TimerService: no thread for the timers").WithCause(error.code()).Rethrow();

@@ -1,15 +1,18 @@
-#include <csignal>
+#include <pthread.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <string>
-#include <thread>
+#include <system_error>
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/base/sync.hpp>
 #include <orchestrate/task/context.hpp>
+#include "exec/own_thread.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1 {
@@ -40,21 +43,26 @@ constexpr std::uint64_t Bit(int number) noexcept { return std::uint64_t{1} << (n
 class SignalTable {
  public:
   static SignalTable& Get() {
-    static auto* const table = new SignalTable;  // a handler may run after main
+    static auto* const table = [] {
+      auto* made = new SignalTable;  // never destroyed: a handler may run after main
+      pthread_atfork([] { Get().LockForFork(); }, [] { Get().UnlockAfterFork(); },
+                     [] {
+                       Get().ForgetInChild();
+                       Get().UnlockAfterFork();
+                     });
+      return made;
+    }();
     return *table;
   }
 
   void Add(SignalScope& scope) {
     const std::lock_guard lock(mutex_);
+    if (!watching_) StartWatching();
     for (int number = 1; number < kSignals; ++number) {
       if ((scope.mask & Bit(number)) != 0) Install(number);
     }
     scope.next = scopes_;
     scopes_ = &scope;
-    if (!watching_) {
-      std::thread([this] { Watch(); }).detach();
-      watching_ = true;
-    }
   }
 
   void Remove(SignalScope& scope) noexcept {
@@ -68,6 +76,41 @@ class SignalTable {
   }
 
  private:
+  void StartWatching() {
+    try {
+      StartOwnThread([this] { Watch(); }).detach();
+    } catch (const std::system_error& error) {
+      Error(Errc::OutOfResources, "Context::WithSignal: no thread for the signals")
+          .WithCause(error.code())
+          .Rethrow();
+    }
+    watching_ = true;
+  }
+
+  // What comes to the child before it has its old handlers back waits.
+  void LockForFork() noexcept {
+    mutex_.Lock();
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask_at_fork_);
+  }
+
+  void UnlockAfterFork() noexcept {
+    const sigset_t mask = mask_at_fork_;
+    mutex_.Unlock();
+    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  }
+
+  // In the child of a fork there is nobody who watches: signals have their old effect, or nothing would end
+  // it.
+  void ForgetInChild() noexcept {
+    for (SignalScope* scope = scopes_; scope != nullptr; scope = scope->next) scope->mask = 0;
+    scopes_ = nullptr;
+    RestoreUnused();
+    for (auto& count : pending) count.store(0, std::memory_order_relaxed);
+    watching_ = false;
+  }
+
   void Install(int number) {
     if ((installed_ & Bit(number)) != 0) return;
     struct sigaction action {};
@@ -91,16 +134,19 @@ class SignalTable {
     for (;;) {
       const auto seen = arrived.load(sync::memory_order_seq_cst);
       for (int number = 1; number < kSignals; ++number) {
-        if (pending[static_cast<std::size_t>(number)].exchange(0, std::memory_order_seq_cst) != 0)
-          Deliver(number);
+        auto count = pending[static_cast<std::size_t>(number)].exchange(0, std::memory_order_seq_cst);
+        for (; count != 0; --count) {
+          if (!Deliver(number)) kill(getpid(), number);  // nobody waits for it: the old effect
+        }
       }
       sync::FutexWait(arrived, seen);
     }
   }
 
-  // Ends every scope that waits for the signal; a second one has its old effect.
-  void Deliver(int number) noexcept {
-    for (;;) {
+  // Ends every scope that waits for the signal, which then has its old effect again; false when there is
+  // none.
+  bool Deliver(int number) noexcept {
+    for (bool any = false;; any = true) {
       SignalScope* found = nullptr;
       {
         const std::lock_guard lock(mutex_);
@@ -110,7 +156,7 @@ class SignalTable {
             found = scope;
           }
         }
-        if (found == nullptr) return RestoreUnused();
+        if (found == nullptr) return RestoreUnused(), any;
       }
       EndScope(*found, MakeError([number]() -> Error {
         return {Errc::Cancelled, "signal " + std::to_string(number) + " (" + strsignal(number) + ")"};
@@ -124,6 +170,7 @@ class SignalTable {
   std::uint64_t installed_ = 0;
   std::array<struct sigaction, kSignals> before_{};
   bool watching_ = false;
+  sigset_t mask_at_fork_{};
 };
 
 SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept

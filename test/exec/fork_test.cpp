@@ -1,13 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -170,6 +173,131 @@ TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
   stop = true;
   for (auto& thread : busy) thread.join();
   EXPECT_FALSE(runtime_.Run());
+}
+
+// D32
+TEST_P(ForkOnWorkers, WhileOtherThreadsHoldEveryLockTheChildDoesNotHang) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's own allocator is not safe across a fork beside other threads";
+#endif
+  const Channel<int> channel(4);
+  const auto shared = ctx_.WithCancel();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> busy;
+  for (int i = 0; i < 2; ++i) {
+    busy.emplace_back([&] {
+      while (!stop) {
+        (void)channel.TrySend(1);
+        (void)channel.TryRecv();
+        (void)Sleep(ctx_, 1h);
+        const auto child = shared.WithTimeout(1h);
+        const auto call = child.OnDone([] {});
+        Promise<int> promise;
+        auto later = promise.Task().Then([](int value) { return value; });
+        promise.Set(1);
+      }
+    });
+  }
+  for (int round = 0; round < 30; ++round) {
+    EXPECT_EQ(
+        InChild([&] {
+          const auto child = shared.WithTimeout(1h);
+          std::optional call = child.OnDone([] {});
+          (void)child.StopToken().stop_requested();
+          call.reset();
+          (void)channel.TrySend(1);
+          (void)channel.TryRecv();
+          Promise<int> promise;
+          auto later = promise.Task().Then([](int value) { return value; });
+          (void)promise.TrySet(1);
+          (void)NewTask([] {});
+          const auto done = Completed(3);
+          return FirstWrong({IsRefused(later.Wait()), IsRefused(Sleep(ctx_, 1ms).Wait()),
+                             IsRefused(Invoke(ctx_, [] {}).Wait()), done.Get() == 3,
+                             promise.Task().Get() == 1, !shared.IsDone(), child.Cancel(), child.IsDone()});
+        }),
+        0);
+  }
+  stop = true;
+  for (auto& thread : busy) thread.join();
+  EXPECT_FALSE(shared.IsDone());
+}
+
+// D32
+TEST_P(ForkOnWorkers, InsideATaskTheChildIsRefusedAndTheParentGoesOn) {
+  auto task = Invoke(ctx_, [this] {
+    const int wrong = InChild([this] {
+      return FirstWrong({IsRefused(Invoke(ctx_, [] {}).Wait()), IsRefused(Sleep(ctx_, 1ms).Wait()),
+                         IsRefused(Invoke([] {}).Wait())});
+    });
+    return wrong + Invoke(ctx_, [] { return 100; }).Get();
+  });
+  EXPECT_EQ(task.Get(), 100);
+}
+
+// D32
+TEST_P(ForkOnWorkers, ProgramsAreStartedAsEver) {
+  auto task = Invoke(ctx_, [] {
+    std::string name = "true";
+    char* arguments[] = {name.data(), nullptr};
+    pid_t child = 0;
+    if (posix_spawnp(&child, name.c_str(), nullptr, nullptr, arguments, environ) != 0) return -1;
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status;
+  });
+  EXPECT_EQ(task.Get(), 0);
+  EXPECT_EQ(std::system("exit 0"), 0);  // NOLINT(cert-env33-c): the shell is what is tried
+  EXPECT_EQ(InChild([]() -> int { return execl("/bin/true", "true", nullptr); }), 0);
+  EXPECT_EQ(Invoke(ctx_, [] { return 1; }).Get(), 1);
+}
+
+// D32
+TEST_F(ForkInItsOwnProcess, WhileAnotherThreadMakesTheDefaultRuntimeOneOfBothHolds) {
+  const auto run = [] {
+    (void)NewTask([] {});
+    const Runtime first(1);  // whoever forks is watched from the first runtime on
+    for (int round = 0; round < 2; ++round) {
+      std::thread maker([] { Invoke([] {}).Get(); });
+      const int wrong = InChild([] { return IsRefused(Invoke([] {}).Wait()) ? 0 : 1; });
+      maker.join();
+      if (wrong != 0) _exit(kWrong);
+    }
+    _exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "^$");
+}
+
+// D32
+TEST_F(ForkInItsOwnProcess, RuntimesThatComeAndGoLeaveTheChildWithAnAnswer) {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizers do not support threads in the child of a process with several";
+#endif
+  const auto run = [] {
+    { const Runtime first(1); }
+    std::atomic<bool> stop{false};
+    std::thread maker([&stop] {
+      while (!stop) {
+        Runtime runtime(1);
+        Invoke(runtime.Background(), [] {}).Get();
+      }
+    });
+    for (int round = 0; round < 30; ++round) {
+      const int wrong = InChild([] {
+        try {
+          Runtime runtime(1);
+          return Invoke(runtime.Background(), [] { return 1; }).Get() == 1 ? 0 : 1;
+        } catch (const ErrorException& refused) {
+          return IsRefused(refused.Failure()) ? 0 : 2;
+        }
+      });
+      if (wrong != 0) _exit(wrong == -SIGALRM ? kWrong : wrong + 10);
+    }
+    stop = true;
+    maker.join();
+    _exit(kFine);
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "^$");
 }
 
 // D32

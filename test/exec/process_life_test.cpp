@@ -187,6 +187,84 @@ TEST_F(ProcessLife, AThreadLocalOfAWorkerMayHoldTasks) {
   EXPECT_EXIT(run(), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
 }
 
+// D31
+TEST_F(ProcessLife, StaticsOfEveryKindMayBeMadeBeforeOrAfterTheFirstUse) {
+  const auto run = [](bool (*first_use)()) {
+    struct Holder {
+      Runtime runtime{2};
+      Strand strand{runtime.GetExecutor()};
+      Context context = runtime.Background().WithTimeout(1h);
+      Channel<int> channel{4};
+      Promise<int> promise;
+      std::vector<Task<int>> tasks;
+      Job job;
+      std::stop_token token = context.StopToken();
+      void Fill() {
+        tasks.push_back(Invoke(context, [own = channel](Context& ctx) { return own.Recv(ctx); }));
+        tasks.push_back(promise.Task().Then([](int value) { return value; }));
+        tasks.push_back(Invoke(context.WithExecutor(strand), [] { return 1; }));
+        tasks.push_back(NewTask([] { return 1; }));
+        tasks.push_back(Sleep(context, 1h).Then([] { return 1; }));
+        job = Consume(context, 2, Channel<Task<int>>(1));
+      }
+    };
+    const bool used = first_use();
+    static Holder before;
+    if (!used) Invoke([] {}).Get();
+    static Holder after;
+    before.Fill();
+    after.Fill();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run([] { return false; }), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+  EXPECT_EXIT(run([] { return Invoke([] { return true; }).Get(); }), ExitedWithCode(kFine),
+              testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, AThreadLocalOfTheMainThreadMayHoldThem) {
+  const auto run = [](void (*end)()) {
+    struct Holder {
+      Runtime runtime{1};
+      Task<int> running = Invoke(runtime.Background(), [] { return 1; });
+      Task<void> nap = Sleep(1h);
+      Context context = Context::Background().WithTimeout(1h);
+      Promise<int> promise;
+      Task<int> later = promise.Task().Then([](int value) { return value; });
+    };
+    static thread_local const Holder held;
+    if (!held.context.IsDone()) end();
+  };
+  EXPECT_EXIT(run([] { std::exit(kFine); }), ExitedWithCode(kFine), testing::MatchesRegex("^$"));
+  EXPECT_EXIT(run([] { (void)Invoke([] { std::exit(kFine); }).Wait(); }), ExitedWithCode(kFine),
+              testing::MatchesRegex("^$"));
+}
+
+// D31
+TEST_F(ProcessLife, DetachedThreadsMayGoOnCallingUntilTheProcessHasEnded) {
+  const auto run = [](void (*end)()) {
+    static Gate all_call(6);
+    const Channel<int> channel(2);
+    for (int i = 0; i < 6; ++i) {
+      std::thread([i, channel] {
+        for (long round = 0;; ++round) {
+          if (round == 10) all_call.Open();
+          (void)Invoke([] { return 1; }).Then([](int value) { return value; }).Wait();
+          (void)Sleep(1h).WaitFor(0s);
+          (void)channel.TrySend(1);
+          (void)channel.TryRecv();
+          if (i % 2 == 0) (void)Context::Background().WithTimeout(1h).StopToken();
+        }
+      }).detach();
+    }
+    all_call.Wait();
+    end();
+  };
+  EXPECT_EXIT(run([] { std::exit(kFine); }), ExitedWithCode(kFine), "");
+  EXPECT_EXIT(run([] { std::quick_exit(kFine); }), ExitedWithCode(kFine), "");
+  EXPECT_EXIT(run([] { (void)Invoke([] { std::exit(kFine); }).Wait(); }), ExitedWithCode(kFine), "");
+}
+
 // ---- threads that end ----
 
 class ThreadLife : public WithRuntime {};

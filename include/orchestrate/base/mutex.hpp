@@ -1,13 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <orchestrate/base/export.hpp>
 #include <orchestrate/base/sync.hpp>
 
 namespace orchestrate::inline v1::detail {
 
+/// Tells locks taken before a fork from those taken in the child; changes while the child has one thread
+/// only.
+ORCHESTRATE_API inline constinit std::uint32_t g_lock_era = 0;
+inline constexpr std::uint32_t kNextLockEra = 4;
+
 /// Is a lock of four bytes for short critical sections; fits `std::lock_guard` and `std::unique_lock`.
 ///
-/// It may be destroyed by the next owner while the previous one still leaves `Unlock`.
+/// In the child of a fork a lock that another thread held at that moment counts as free, as nobody would ever
+/// unlock it. It may be destroyed by the next owner while the previous one still leaves `Unlock`.
 class Mutex {
  public:
   constexpr Mutex() noexcept = default;
@@ -25,7 +32,7 @@ class Mutex {
   [[nodiscard]] bool TryLock() noexcept {
     std::uint32_t seen = kFree;
     // Acquire pairs with the release in Unlock(): the previous owner's writes are visible.
-    return state_.compare_exchange_strong(seen, kLocked, sync::memory_order_acquire,
+    return state_.compare_exchange_strong(seen, g_lock_era | kLocked, sync::memory_order_acquire,
                                           sync::memory_order_relaxed);
   }
 
@@ -33,7 +40,7 @@ class Mutex {
   void Unlock() noexcept {
     // Release pairs with the acquire in TryLock() and LockContended(). From here on the next owner may
     // destroy the mutex: the wake uses the address only.
-    if (state_.exchange(kFree, sync::memory_order_release) == kContended) sync::FutexWake(state_, 1);
+    if ((state_.exchange(kFree, sync::memory_order_release) & kContended) != 0) sync::FutexWake(state_, 1);
   }
 
   void lock() noexcept { Lock(); }
@@ -51,13 +58,21 @@ class Mutex {
       sync::Relax();
       const std::uint32_t seen = state_.load(sync::memory_order_relaxed);
       if (seen == kFree && TryLock()) return;
-      if (seen == kContended) break;
+      if ((seen & kContended) != 0 || IsOrphan(seen)) break;
     }
     // Who gets the lock here cannot know whether others sleep, so it stays contended: one needless wake at
     // most. Acquire pairs with the release in Unlock().
-    while (state_.exchange(kContended, sync::memory_order_acquire) != kFree) {
-      sync::FutexWait(state_, kContended);
+    const std::uint32_t contended = g_lock_era | kContended;
+    for (;;) {
+      const std::uint32_t seen = state_.exchange(contended, sync::memory_order_acquire);
+      if (seen == kFree || IsOrphan(seen)) return;
+      sync::FutexWait(state_, contended);
     }
+  }
+
+  // Locked before a fork by a thread that is the parent's.
+  [[nodiscard]] static bool IsOrphan(std::uint32_t seen) noexcept {
+    return seen != kFree && (seen & ~(kLocked | kContended)) != g_lock_era;
   }
 
   sync::atomic<std::uint32_t> state_{kFree};

@@ -54,7 +54,7 @@ class ORCHESTRATE_API Runtime {
   using Options = RuntimeOptions;
 
   /// Starts a runtime; throws `ErrorException` with `InvalidArgument` for more than 1024 workers, more than
-  /// 4096 spare workers or a negative grace.
+  /// 4096 spare workers or a negative grace, with `OutOfResources` when there is no thread for its timers.
   explicit Runtime(Options options = {});
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;

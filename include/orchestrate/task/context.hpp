@@ -95,7 +95,8 @@ class ORCHESTRATE_API Context {
   /// Returns a child that ends with `Cancelled` when one of `signals` arrives, which then has its old effect
   /// again.
   ///
-  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a signal that cannot be caught.
+  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a signal that cannot be caught, with
+  ///              `OutOfResources` when there is no thread to pass it on.
   [[nodiscard]] Context WithSignal(std::initializer_list<int> signals) const;
 
   /// Returns a child whose work runs on `executor`.
