@@ -15,6 +15,7 @@
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/with_runtime.hpp>
+#include "base/sanitizers.hpp"
 
 // D32: what a child of fork() can do, and that the parent does not notice.
 namespace orchestrate::test {
@@ -148,7 +149,7 @@ TEST_P(ForkOnWorkers, AGrandchildIsRefusedToo) {
 
 // D32
 TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "AddressSanitizer's own allocator is not safe across a fork beside other threads";
 #endif
   std::atomic<bool> stop{false};
@@ -174,7 +175,7 @@ TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
 
 // D32
 TEST_F(ForkInItsOwnProcess, ExitInAForkedChildIsQuiet) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "LeakSanitizer looks for the parent's threads at the exit of the child";
 #endif
   const auto run = [] {

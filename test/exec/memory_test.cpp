@@ -5,13 +5,14 @@
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include "base/sanitizers.hpp"
 
 // The memory of tasks goes back to the system when nobody needs it any more.
 namespace orchestrate::test {
 namespace {
 
 TEST(RealPoolMemory, ComesBackAfterManyTasks) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ORCHESTRATE_ASAN) || defined(ORCHESTRATE_TSAN)
   GTEST_SKIP() << "the pool hands out blocks of malloc under sanitizers";
 #endif
   constexpr std::size_t kTasks = 200'000;
