@@ -88,9 +88,12 @@ void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
 
 namespace {
 
-// Any phase before Running → Adopting → terminal, without telling anybody yet.
-bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept {
+// Any phase before Running → Adopting → terminal, without telling anybody yet. What belongs to nobody gets
+// `parent`, if there is one: its runtime is told of an error that nobody reads.
+bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
+                 ContextNode* parent = nullptr) noexcept {
   if (!TryFlip(core, from, from ^ kAdopting)) return false;
+  if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
   core.Ops().destroy(core, kCallable);
   NoteEnded(core);
@@ -297,7 +300,7 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
   const auto phase = predecessor.PhaseNow();
   if (mode == AfterMode::OnValue && phase != kCompleted) {
     if (core.PhaseNow() == kAttached && core.error.TrySet(ReadError(predecessor)) &&
-        TryEndUnrun(core, kAttached, phase)) {
+        TryEndUnrun(core, kAttached, phase, predecessor.parent)) {
       TellLater(node);
       return nullptr;
     }
