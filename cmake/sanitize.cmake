@@ -7,6 +7,12 @@ if(ORCHESTRATE_SANITIZE STREQUAL "address")
       -fno-omit-frame-pointer)
   set(orchestrate_test_environment
       "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1")
+  # Clang's runtime does not look for the name that Debian gives the symbolizer.
+  find_program(ORCHESTRATE_SYMBOLIZER NAMES llvm-symbolizer-16 llvm-symbolizer)
+  mark_as_advanced(ORCHESTRATE_SYMBOLIZER)
+  if(ORCHESTRATE_SYMBOLIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    string(APPEND orchestrate_test_environment ":external_symbolizer_path=${ORCHESTRATE_SYMBOLIZER}")
+  endif()
 elseif(ORCHESTRATE_SANITIZE STREQUAL "thread")
   set(orchestrate_sanitize_options -fsanitize=thread -fno-omit-frame-pointer)
   set(orchestrate_test_environment

@@ -17,6 +17,7 @@ constexpr std::size_t kAhead = 6;
 void FetchAhead(const std::vector<BatchEntry>& entries, std::size_t index) noexcept {
   if (index + kAhead >= entries.size()) return;
   const auto* core = reinterpret_cast<const char*>(entries[index + kAhead].core);  // NOLINT
+  if (core == nullptr) return;
   __builtin_prefetch(core, 1);
   __builtin_prefetch(core + 64, 1);
 }

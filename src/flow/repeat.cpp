@@ -11,21 +11,21 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-Error Wrong(std::string sentence) { return {Errc::InvalidArgument, "Repeat: " + std::move(sentence)}; }
+Error WrongRepeat(std::string sentence) { return {Errc::InvalidArgument, "Repeat: " + std::move(sentence)}; }
 
 std::string Text(Nanoseconds duration) { return std::to_string(duration.count()) + " ns"; }
 
 }  // namespace
 
 Error CheckRepeat(Nanoseconds interval, const RepeatOptions& options) {
-  if (interval <= Nanoseconds::zero()) return Wrong("interval " + Text(interval) + ", must be > 0");
+  if (interval <= Nanoseconds::zero()) return WrongRepeat("interval " + Text(interval) + ", must be > 0");
   if (options.jitter < Nanoseconds::zero() || options.jitter > interval) {
-    return Wrong("jitter " + Text(options.jitter) + ", must be 0 to the interval, " + Text(interval));
+    return WrongRepeat("jitter " + Text(options.jitter) + ", must be 0 to the interval, " + Text(interval));
   }
   if (!(options.backoff >= 1.0))
-    return Wrong("backoff " + std::to_string(options.backoff) + ", must be >= 1");
+    return WrongRepeat("backoff " + std::to_string(options.backoff) + ", must be >= 1");
   if (options.max_interval < Nanoseconds::zero()) {
-    return Wrong("max_interval " + Text(options.max_interval) + ", must be >= 0");
+    return WrongRepeat("max_interval " + Text(options.max_interval) + ", must be >= 0");
   }
   return {};
 }
@@ -64,7 +64,7 @@ void RepeatMachine::CallOnce() noexcept {
 bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
   TaskCore* core = TaskAccess::Core(task);
   if (core == nullptr) {
-    error = Wrong("the action returned an empty task");
+    error = WrongRepeat("the action returned an empty task");
     return true;
   }
   if (core == static_cast<TaskCore*>(job)) {

@@ -10,7 +10,7 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-Error Wrong(std::string sentence) { return {Errc::InvalidArgument, "Retry: " + std::move(sentence)}; }
+Error WrongRetry(std::string sentence) { return {Errc::InvalidArgument, "Retry: " + std::move(sentence)}; }
 
 constexpr WorkOps kStepOps{[](WorkNode& node) noexcept { static_cast<RetryMachine&>(node).Step(); },
                            [](WorkNode& node) noexcept { static_cast<RetryMachine&>(node).Drop(); }};
@@ -18,16 +18,17 @@ constexpr WorkOps kStepOps{[](WorkNode& node) noexcept { static_cast<RetryMachin
 }  // namespace
 
 Error CheckRetry(const RetryOptions& options) {
-  if (options.attempts == 0) return Wrong("attempts 0, must be > 0");
+  if (options.attempts == 0) return WrongRetry("attempts 0, must be > 0");
   if (options.first_delay < Nanoseconds::zero()) {
-    return Wrong("first_delay " + std::to_string(options.first_delay.count()) + " ns, must be >= 0");
+    return WrongRetry("first_delay " + std::to_string(options.first_delay.count()) + " ns, must be >= 0");
   }
   if (options.max_delay < Nanoseconds::zero()) {
-    return Wrong("max_delay " + std::to_string(options.max_delay.count()) + " ns, must be >= 0");
+    return WrongRetry("max_delay " + std::to_string(options.max_delay.count()) + " ns, must be >= 0");
   }
-  if (!(options.factor >= 1.0)) return Wrong("factor " + std::to_string(options.factor) + ", must be >= 1");
+  if (!(options.factor >= 1.0))
+    return WrongRetry("factor " + std::to_string(options.factor) + ", must be >= 1");
   if (!(options.jitter >= 0.0 && options.jitter <= 1.0)) {
-    return Wrong("jitter " + std::to_string(options.jitter) + ", must be 0 to 1");
+    return WrongRetry("jitter " + std::to_string(options.jitter) + ", must be 0 to 1");
   }
   return {};
 }
@@ -81,7 +82,7 @@ void RetryMachine::AttemptOnce(BodyResult& result) noexcept {
 
 void RetryMachine::Follow(const TaskHandle& inner, BodyResult& result) {
   TaskCore* core = TaskAccess::Core(inner);
-  if (core == nullptr) return Fail(result, Wrong("the work returned an empty task"));
+  if (core == nullptr) return Fail(result, WrongRetry("the work returned an empty task"));
   if (core == task) return Fail(result, {Errc::WouldDeadlock, "Retry: the work returned its own task"});
   result.end = BodyEnd::Pending;
   if (core->waiters.Add(*this)) return;

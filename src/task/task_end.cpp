@@ -88,9 +88,12 @@ void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
 
 namespace {
 
-// Any phase before Running → Adopting → terminal, without telling anybody yet.
-bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to) noexcept {
+// Any phase before Running → Adopting → terminal, without telling anybody yet. What belongs to nobody gets
+// `parent`, if there is one: its runtime is told of an error that nobody reads.
+bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
+                 ContextNode* parent = nullptr) noexcept {
   if (!TryFlip(core, from, from ^ kAdopting)) return false;
+  if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
   core.Ops().destroy(core, kCallable);
   NoteEnded(core);
@@ -301,11 +304,12 @@ ContextNode* InheritedParent(const TaskCore& predecessor, Error& failure) noexce
   }
 }
 
-// Ends a continuation that is not called, with the error that `why` returns.
+// Ends a continuation that is not called, with the error that `why` returns; `parent` may be null.
 template <class Why>
-void EndUncalled(AfterNode& node, std::uint32_t phase, Why why) noexcept {
+void EndUncalled(AfterNode& node, std::uint32_t phase, ContextNode* parent, Why why) noexcept {
   TaskCore& core = *node.successor;
-  if (core.PhaseNow() == kAttached && core.error.TrySet(why()) && TryEndUnrun(core, kAttached, phase)) {
+  if (core.PhaseNow() == kAttached && core.error.TrySet(why()) &&
+      TryEndUnrun(core, kAttached, phase, parent)) {
     return TellLater(node);
   }
   Unref(core);
@@ -317,14 +321,14 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
   TaskCore& core = *node.successor;
   const auto phase = predecessor.PhaseNow();
   if (mode == AfterMode::OnValue && phase != kCompleted) {
-    EndUncalled(node, phase, [&predecessor] { return ReadError(predecessor); });
+    EndUncalled(node, phase, predecessor.parent, [&predecessor] { return ReadError(predecessor); });
     return nullptr;
   }
   Error failure;
   ContextNode* parent = core.parent;
   if (parent == nullptr) parent = InheritedParent(predecessor, failure);
   if (parent == nullptr) {
-    EndUncalled(node, kFailed, [&failure] { return failure; });
+    EndUncalled(node, kFailed, nullptr, [&failure] { return failure; });
     return nullptr;
   }
   node.predecessor = &predecessor;

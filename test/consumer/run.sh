@@ -25,8 +25,9 @@ case $kind in
     program=$work/consumer
     bash "$here/pkg_config/build.sh" "$prefix" "$compiler" "$program"
     ;;
-  add_subdirectory) build_with_cmake ;;
-  fetch_content) build_with_cmake -DFETCHCONTENT_FULLY_DISCONNECTED=ON ;;
+  # The library as a few large sources: its users may build it so, and most of the time goes to the same headers.
+  add_subdirectory) build_with_cmake -DCMAKE_UNITY_BUILD=ON ;;
+  fetch_content) build_with_cmake -DCMAKE_UNITY_BUILD=ON -DFETCHCONTENT_FULLY_DISCONNECTED=ON ;;
   *) echo "run.sh: unknown kind '$kind'" && exit 2 ;;
 esac
 printed=$("$program")

@@ -11,6 +11,7 @@
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/with_runtime.hpp>
+#include "base/sanitizers.hpp"
 
 // The program's own use of oneTBB within tasks and beside them.
 namespace orchestrate::test {
@@ -31,7 +32,7 @@ void ForAll(Body body) {
 class BesideTbb : public WithRuntime {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_THREAD__)
+#ifdef ORCHESTRATE_TSAN
     GTEST_SKIP() << "hand-overs inside Debian's oneTBB are invisible to ThreadSanitizer";
 #endif
   }

@@ -18,6 +18,7 @@
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/with_runtime.hpp>
+#include "base/sanitizers.hpp"
 
 // D32: what a child of fork() can do, and that the parent does not notice.
 namespace orchestrate::test {
@@ -151,7 +152,7 @@ TEST_P(ForkOnWorkers, AGrandchildIsRefusedToo) {
 
 // D32
 TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "AddressSanitizer's own allocator is not safe across a fork beside other threads";
 #endif
   std::atomic<bool> stop{false};
@@ -177,7 +178,7 @@ TEST_P(ForkOnWorkers, WhileOtherThreadsMakeAndDropTasksNeitherSideHangs) {
 
 // D32
 TEST_P(ForkOnWorkers, WhileOtherThreadsHoldEveryLockTheChildDoesNotHang) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "AddressSanitizer's own allocator is not safe across a fork beside other threads";
 #endif
   const Channel<int> channel(4);
@@ -270,7 +271,7 @@ TEST_F(ForkInItsOwnProcess, WhileAnotherThreadMakesTheDefaultRuntimeOneOfBothHol
 
 // D32
 TEST_F(ForkInItsOwnProcess, RuntimesThatComeAndGoLeaveTheChildWithAnAnswer) {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(ORCHESTRATE_TSAN) || defined(ORCHESTRATE_ASAN)
   GTEST_SKIP() << "the sanitizers do not support threads in the child of a process with several";
 #endif
   const auto run = [] {
@@ -302,7 +303,7 @@ TEST_F(ForkInItsOwnProcess, RuntimesThatComeAndGoLeaveTheChildWithAnAnswer) {
 
 // D32
 TEST_F(ForkInItsOwnProcess, ExitInAForkedChildIsQuiet) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "LeakSanitizer looks for the parent's threads at the exit of the child";
 #endif
   const auto run = [] {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <test/base/run_threads.hpp>
+#include "base/sanitizers.hpp"
 
 namespace orchestrate::detail {
 namespace {
@@ -120,7 +121,7 @@ TEST(StackRoom, ThatNobodyNeededBetweenTwoLooksIsGivenBack) {
   EXPECT_EQ(Level(3), 4);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(ORCHESTRATE_ASAN) && !defined(ORCHESTRATE_TSAN)
 
 // Goes down page by page.
 void Overflow() {

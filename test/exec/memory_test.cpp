@@ -10,13 +10,14 @@
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include "base/sanitizers.hpp"
 
 // The memory of tasks goes back to the system when nobody needs it any more.
 namespace orchestrate::test {
 namespace {
 
 TEST(RealPoolMemory, ComesBackAfterManyTasks) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ORCHESTRATE_ASAN) || defined(ORCHESTRATE_TSAN)
   GTEST_SKIP() << "the pool hands out blocks of malloc under sanitizers";
 #endif
   constexpr std::size_t kTasks = 200'000;
@@ -36,7 +37,7 @@ TEST(RealPoolMemory, ComesBackAfterManyTasks) {
       << before << " slabs before, " << most << " at most, " << detail::Stats().resident_slabs << " now";
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(ORCHESTRATE_ASAN) && !defined(ORCHESTRATE_TSAN)
 // What the process has in memory, in bytes.
 std::size_t Resident() {
   std::FILE* const file = std::fopen("/proc/self/statm", "r");
@@ -78,7 +79,7 @@ TEST(StressPoolMemory, ComesBackAfterTenMillionPendingTasks) {
 
 // A thread's memory outlives it only in what it handed out.
 TEST(StressPoolMemory, StaysFlatWhileTenThousandThreadsSubmitAndExit) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ORCHESTRATE_ASAN) || defined(ORCHESTRATE_TSAN)
   constexpr int kThreads = 500;
 #else
   constexpr int kThreads = 10'000;

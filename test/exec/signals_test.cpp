@@ -16,6 +16,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include "base/sanitizers.hpp"
 
 // Signals: who gets them, what they interrupt, and what they end.
 namespace orchestrate::test {
@@ -255,7 +256,7 @@ TEST_F(WithSignal, InTheChildOfAForkSignalsHaveTheirOldEffect) {
 
 // D32
 TEST_F(WithSignal, CanBeUsedAnewInTheChildOfAFork) {
-#ifdef __SANITIZE_THREAD__
+#ifdef ORCHESTRATE_TSAN
   GTEST_SKIP() << "ThreadSanitizer allows no threads in the child of a process with several";
 #endif
   const auto run = [] {

@@ -58,6 +58,15 @@ enum class BadEnum { bad_enumerator };
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("'bad_class'", result.stdout)
 
+    def test_finds_the_one_of_several_tests(self):
+        text = "namespace orchestrate::test {{ namespace {{ [[maybe_unused]] int {}() {{ return 1; }} }} }}\n"
+        tree = self.tree("test/base/a_test.cpp", text.format("Helper"))
+        self.accepts(tree | {"test/base/b_test.cpp": text.format("Helper")})
+        result = self.run_check(tree | {"test/base/b_test.cpp": text.format("bad_helper")})
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("b_test.cpp:1:", result.stdout)
+        self.assertIn("'bad_helper'", result.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

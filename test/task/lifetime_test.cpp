@@ -245,6 +245,20 @@ TEST_P(LifetimeOnWorkers, ATaskThatStartsItsOwnSuccessorForEverDoesNotGrow) {
   EXPECT_LT(most, before.tasks + 1000) << "each task holds the one before it as its context";
 }
 
+// D8
+TEST_P(LifetimeOnWorkers, AnUnreadErrorThatPassedAContinuationByIsReportedToTheRuntimeOfItsPredecessor) {
+  const auto failed = Invoke(ctx_, []() -> int { throw std::runtime_error("boom"); });
+  EXPECT_TRUE(failed.Wait());
+  for (int link = 0; link < 2; ++link) (void)failed.Then([](int value) { return value; });
+  (void)failed.Then([](int value) { return value; }).Then([](int value) { return value; });
+  Promise<int> promise(ctx_);
+  (void)promise.Task().Then([](int value) { return value; });
+  EXPECT_TRUE(promise.TrySetError(Errc::Closed));
+  EXPECT_TRUE(promise.Task().Wait());
+  EXPECT_FALSE(runtime_.Run());
+  EXPECT_EQ(reports_.Take().size(), 4U);
+}
+
 // D28
 TEST_P(LifetimeOnWorkers, ALongChainIsDestroyedWithoutUsingTheStack) {
   auto first = NewTask([] { return 0; });

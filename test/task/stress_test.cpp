@@ -3,60 +3,20 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/base/run_threads.hpp>
-#include <test/support/gate.hpp>
-#include <test/support/with_runtime.hpp>
+#include <test/support/stress.hpp>
 
-// Many rounds of what races; ORCHESTRATE_STRESS_SECONDS says for how long, ORCHESTRATE_STRESS_SEED with which
-// choices.
+// Many rounds of what races.
 namespace orchestrate::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::uint64_t Seed() {
-  const char* wanted = std::getenv("ORCHESTRATE_STRESS_SEED");  // NOLINT(concurrency-mt-unsafe)
-  return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : std::random_device{}();
-}
-
-class Chance {
- public:
-  Chance(std::uint64_t seed, int stream) : random_(seed * 1000 + static_cast<std::uint64_t>(stream)) {}
-  // From 0 to `limit` - 1.
-  int operator()(int limit) { return static_cast<int>(random_() % static_cast<std::uint64_t>(limit)); }
-
- private:
-  std::mt19937_64 random_;
-};
-
-class Stress : public testing::TestWithParam<std::size_t> {
- protected:
-  Stress() { std::printf("ORCHESTRATE_STRESS_SEED=%llu\n", static_cast<unsigned long long>(seed_)); }
-
-  // A third of the time for each width.
-  [[nodiscard]] bool InTime() const { return std::chrono::steady_clock::now() < end_; }
-
-  const std::uint64_t seed_ = Seed();
-
- private:
-  const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + StressTime() / 3;
-};
-
-void Ignore(const Report& /*report*/) {}
-
-RuntimeOptions Silent(std::size_t workers) {
-  RuntimeOptions options(workers);
-  options.on_report = Function<void(const Report&)>(&Ignore);
-  return options;
-}
 
 using StressTask = Stress;
 INSTANTIATE_TEST_SUITE_P(Over, StressTask, Widths(), WidthName);

@@ -9,6 +9,7 @@
 #include <test/base/run_threads.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/with_runtime.hpp>
+#include "base/sanitizers.hpp"
 
 // D23: blocking waits inside tasks.
 namespace orchestrate::test {
@@ -29,7 +30,7 @@ struct Nested {
 // D23
 TEST_P(WaitOnWorkers, InsideATaskMakesProgress) { EXPECT_EQ(Invoke(ctx_, Nested{200}).Get(), 200); }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(ORCHESTRATE_TSAN) || defined(ORCHESTRATE_ASAN)
 constexpr int kDeep = 5'000;  // each allocation there records the whole stack
 #else
 constexpr int kDeep = 100'000;

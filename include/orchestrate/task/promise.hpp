@@ -23,15 +23,6 @@ ValueCore<T>& MakeOpen(const Where& where) {
   return core;
 }
 
-template <class T>
-Task<T> MakeFailed(Error error, const Where& where) {
-  auto& core = MakeBlock<T, NoBody>(where.Location(), 1);
-  core.error.TrySet(std::move(error));
-  core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
-  core.waiters.CloseUnshared();
-  return TaskAccess::Take(core);
-}
-
 }  // namespace detail
 
 /// Completes a task from outside, once.

@@ -302,7 +302,13 @@ auto MakeCall(F&& fn, const Where& where) {
 [[nodiscard]] ORCHESTRATE_API Error EmptyTask(const char* verb) noexcept;
 
 template <class T>
-Task<T> MakeFailed(Error error, const Where& where);
+Task<T> MakeFailed(Error error, const Where& where) {
+  auto& core = MakeBlock<T, NoBody>(where.Location(), 1);
+  core.error.TrySet(std::move(error));
+  core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
+  core.waiters.CloseUnshared();
+  return TaskAccess::Take(core);
+}
 
 }  // namespace detail
 
