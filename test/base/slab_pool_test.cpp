@@ -13,29 +13,18 @@
 #include <utility>
 #include <vector>
 
+#include "base/sanitizers.hpp"
 #include "run_threads.hpp"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define ORCHESTRATE_TEST_ASAN 1
-#elif defined(__SANITIZE_THREAD__)
-#define ORCHESTRATE_TEST_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ORCHESTRATE_TEST_ASAN 1
-#elif __has_feature(thread_sanitizer)
-#define ORCHESTRATE_TEST_TSAN 1
-#endif
-#endif
 
 namespace orchestrate::detail {
 namespace {
 
-#ifdef ORCHESTRATE_TEST_ASAN
+#ifdef ORCHESTRATE_ASAN
 constexpr bool kHasSlabs = false;  // blocks come from the sanitizer's allocator
 #else
 constexpr bool kHasSlabs = true;
 #endif
-#ifdef ORCHESTRATE_TEST_TSAN
+#ifdef ORCHESTRATE_TSAN
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = !kHasSlabs;
