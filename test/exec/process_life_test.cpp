@@ -225,12 +225,18 @@ TEST_F(ProcessLife, StaticsOfEveryKindMayBeMadeBeforeOrAfterTheFirstUse) {
 TEST_F(ProcessLife, AThreadLocalOfTheMainThreadMayHoldThem) {
   const auto run = [](void (*end)()) {
     struct Holder {
+      // Clang 16 takes no default initialisers with a source_location here.
+      Holder()
+          : running(Invoke(runtime.Background(), [] { return 1; })),
+            nap(Sleep(1h)),
+            context(Context::Background().WithTimeout(1h)),
+            later(promise.Task().Then([](int value) { return value; })) {}
       Runtime runtime{1};
-      Task<int> running = Invoke(runtime.Background(), [] { return 1; });
-      Task<void> nap = Sleep(1h);
-      Context context = Context::Background().WithTimeout(1h);
+      Task<int> running;
+      Task<void> nap;
+      Context context;
       Promise<int> promise;
-      Task<int> later = promise.Task().Then([](int value) { return value; });
+      Task<int> later;
     };
     static thread_local const Holder held;
     if (!held.context.IsDone()) end();
