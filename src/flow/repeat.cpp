@@ -109,6 +109,7 @@ TimePoint RepeatMachine::NextDue(TimePoint now) noexcept {
   if (options.pace == RepeatPace::FixedDelay) return SaturatingAdd(SaturatingAdd(now, every), shift);
   const bool backs_off = every > interval;
   const TimePoint earliest = backs_off ? std::max(now, SaturatingAdd(tick, every)) : now;
+  if (earliest == TimePoint::max()) return earliest;
   const Nanoseconds elapsed = std::max(earliest - tick, Nanoseconds::zero());
   const std::int64_t not_late = elapsed / interval + (elapsed % interval != Nanoseconds::zero() ? 1 : 0);
   std::int64_t ticks = std::max<std::int64_t>(not_late - 1, 1);  // its jitter may still bring it in time

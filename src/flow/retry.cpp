@@ -107,7 +107,8 @@ void RetryMachine::AfterAttempt(BodyResult& result) noexcept {
   if (!IsToBeRetried(result.error)) return GiveUp(result, "made, the error is not to be retried");
   const Nanoseconds longer = random.UpTo(Scaled(delay, options.jitter, delay));
   const TimePoint next = SaturatingAdd(SaturatingAdd(ExecutorOf(*task).Now(), delay), longer);
-  if (next >= task->scope->deadline) {
+  const TimePoint deadline = task->scope->deadline;
+  if (next >= deadline && deadline != TimePoint::max()) {
     result.error = result.error.WithCause(Errc::DeadlineExceeded);
     return GiveUp(result, "made, the next would be past the deadline");
   }

@@ -2,12 +2,14 @@
 
 #include <string>
 
+#include "task/frame.hpp"
+
 namespace orchestrate::inline v1::detail {
 namespace {
 
 // Listens to the ends of three tasks: the result, the work, and the alarm. It lives until the last of them.
 struct Limit {
-  struct Listener : Waiter {
+  struct Listener : ChainNode {
     Limit* limit = nullptr;
     void (*on_end)(Limit&) noexcept = nullptr;
   };
@@ -31,16 +33,20 @@ struct Limit {
     listener.limit = this;
     listener.on_end = on_end;
     listener.notify = Notify;
+    listener.release = React;
     if (!task.waiters.Add(listener)) Notify(listener, task, Notice::Ended);
   }
 
   static TaskCore* Notify(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {
-    if (notice != Notice::Ended) return nullptr;
-    auto& listener = static_cast<Listener&>(waiter);
+    // By the outermost call, so that a chain of limits costs no stack.
+    if (notice == Notice::Ended) TellLater(static_cast<Listener&>(waiter));
+    return nullptr;
+  }
+  static void React(ChainNode& node) noexcept {
+    auto& listener = static_cast<Listener&>(node);
     Limit& limit = *listener.limit;
     listener.on_end(limit);
     limit.Drop();
-    return nullptr;
   }
 
   void Drop() noexcept {

@@ -99,14 +99,13 @@ struct StopScope final : ChildScope {
 
 // A call-back of OnDone: a link until the context ends, then a piece of work. Shared by the Registration and
 // whichever of the two it is.
-struct DoneCallback final : Link, WorkNode {
+struct DoneCallback final : Link, Deferred, WorkNode {
   DoneCallback(ContextNode& owner, Function<void()> callback) : node(&owner), fn(std::move(callback)) {
     ops = &kOps;
     Link::next = nullptr;
-    fire = [](Link& link) noexcept -> Deferred* {
-      static_cast<DoneCallback&>(link).PostNow();
-      return nullptr;
-    };
+    // Posted without the lock of the list, as the executor may be the user's.
+    fire = [](Link& link) noexcept -> Deferred* { return &static_cast<DoneCallback&>(link); };
+    run = [](Deferred& deferred) noexcept { static_cast<DoneCallback&>(deferred).PostNow(); };
     RefNode(owner);
   }
   void PostNow() noexcept { ExecutorOf(*node).PostUrgent(Work(*this)); }
@@ -138,6 +137,14 @@ namespace {
 
 // Passes a context's end on to a std::stop_source; one a node, made by the first StopToken().
 struct StopBridge final : StopLink, Deferred {
+  // Once; what throws has another try at the next call. False when the node had ended.
+  bool LinkTo(ContextNode& node) {
+    const std::lock_guard lock(linking);
+    if (linked) return true;
+    const bool added = AddLink(node, *this);
+    linked = true;
+    return added;
+  }
   StopBridge() {
     fire = [](Link& link) noexcept -> Deferred* {
       auto& self = static_cast<StopBridge&>(link);
@@ -156,6 +163,8 @@ struct StopBridge final : StopLink, Deferred {
     if (self.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete &self;
   }
   sync::atomic<std::uint32_t> refs{1};
+  Mutex linking;
+  bool linked = false;  // under linking
   std::stop_source source;
 };
 
@@ -252,10 +261,8 @@ Registration Context::OnDone(Function<void()> fn) const {
 std::stop_token Context::StopToken() const {
   auto made = std::make_unique<detail::StopBridge>();
   auto& bridge = static_cast<detail::StopBridge&>(detail::ShareStopLink(*node_, *made));
-  if (&bridge == made.get()) {
-    made.release();
-    if (!detail::AddLink(*node_, bridge)) bridge.source.request_stop();
-  }
+  if (&bridge == made.get()) made.release();
+  if (!bridge.LinkTo(*node_) || IsDone()) bridge.source.request_stop();
   return bridge.source.get_token();
 }
 

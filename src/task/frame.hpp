@@ -35,6 +35,9 @@ void NoteEnded(TaskCore& core) noexcept;
 bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept;
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
 void NotifyWaiters(TaskCore& core) noexcept;
+// Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
+// ended, unless that is null: then releasing it is all there is to do.
+void TellLater(ChainNode& node) noexcept;
 // Has those who wait for a task that was just queued look where: it may be behind one of their bodies.
 void NoteQueued(TaskCore& core) noexcept;
 // The predecessor of an attached continuation, with a reference, when it is queued or attached itself.

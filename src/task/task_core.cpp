@@ -128,6 +128,17 @@ void DestroyCore(TaskCore& core) noexcept {
   if (parent != nullptr) UnrefNode(*parent);
 }
 
+// Nobody will run a created task: whatever was attached to it ends too, and may look at it meanwhile.
+bool EndsUnstarted(TaskCore& core) noexcept {
+  core.refs.store(1, sync::memory_order_relaxed);
+  CancelTask(core, Errc::Cancelled);
+  return core.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1;
+}
+
+void EndAndDestroy(TaskCore& core) noexcept {
+  if (core.PhaseNow() != kCreated || EndsUnstarted(core)) DestroyCore(core);
+}
+
 // A destructor may drop the last reference to the next task of a long chain: they are destroyed one after the
 // other by the outermost call, not inside each other.
 struct Graveyard {
@@ -142,11 +153,11 @@ void Bury(TaskCore& core) noexcept {
   }
   Graveyard graveyard;
   t_thread.burying = &graveyard;
-  DestroyCore(core);
+  EndAndDestroy(core);
   while (graveyard.first != nullptr) {
     auto* next = graveyard.first;
     graveyard.first = static_cast<TaskCore*>(next->next);
-    DestroyCore(*next);
+    EndAndDestroy(*next);
   }
   t_thread.burying = nullptr;
 }
@@ -183,12 +194,6 @@ void UnrefLast(TaskCore& core) noexcept {
     core.Ops().release(core);
     if (parent != nullptr) UnrefNode(*parent);
     return;
-  }
-  if (core.PhaseNow() == kCreated) {
-    // Nobody will run it: whatever was attached to it ends too, and may look at it meanwhile.
-    core.refs.store(1, sync::memory_order_relaxed);
-    CancelTask(core, Errc::Cancelled);
-    if (core.refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
   }
   Bury(core);
 }

@@ -229,31 +229,28 @@ void NotifyWaiters(TaskCore& core) noexcept {
   while (telling.ended != nullptr) {
     ChainNode& node = *telling.ended;
     telling.ended = static_cast<ChainNode*>(node.next);
-    TaskCore& next = *node.successor;
+    TaskCore* next = node.successor;
     if (node.release != nullptr) node.release(node);
-    PostFirst(TellAll(next, next.waiters.Close()));
-    Unref(next);
+    if (next == nullptr) continue;
+    PostFirst(TellAll(*next, next->waiters.Close()));
+    Unref(*next);
   }
   t_thread.draining = nullptr;
   if (!single || first == nullptr) t_thread.left_turn = ThreadState::kNoTurn;  // that took its time
 }
 
-namespace {
-
-// Has the waiters of `node.successor`, which has ended, told by the outermost call.
 void TellLater(ChainNode& node) noexcept {
   if (auto* telling = static_cast<Telling*>(t_thread.draining)) {
     node.next = telling->ended;
     telling->ended = &node;
     return;
   }
-  TaskCore& core = *node.successor;
+  TaskCore* core = node.successor;
   if (node.release != nullptr) node.release(node);
-  NotifyWaiters(core);
-  Unref(core);
+  if (core == nullptr) return;
+  NotifyWaiters(*core);
+  Unref(*core);
 }
-
-}  // namespace
 
 void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
   StampEnd(*node.successor);

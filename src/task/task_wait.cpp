@@ -20,16 +20,19 @@ constexpr int kSpins = 200;  // about two microseconds: a body that runs on anot
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
 
 // Inside a body of a strand nobody else can run what is queued there. Its entry stays and is skipped later.
-void ClaimOnStrand(TaskCore& core) noexcept {
-  if (!WorksOn(Frames(), *core.scope->home)) return;
+// False when there was no memory for a stack.
+bool ClaimOnStrand(TaskCore& core) noexcept {
+  if (!WorksOn(Frames(), *core.scope->home)) return true;
   const Capabilities can = ExecutorOf(core).GetCapabilities();
-  if (!can.blocking || can.parallel) return;
-  if (StackRoom room; room) room.Run([&core] { TryRun(core, kQueued); });
+  if (!can.blocking || can.parallel) return true;
+  StackRoom room;
+  if (room) room.Run([&core] { TryRun(core, kQueued); });
+  return static_cast<bool>(room);
 }
 
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
-  if (RuntimeOf(core) == nullptr) return ClaimOnStrand(core);
+  if (RuntimeOf(core) == nullptr) return void(ClaimOnStrand(core));
   StackRoom room;
   if (!room) return;
   Executor& executor = ExecutorOf(core);
@@ -64,7 +67,7 @@ void ClaimAttached(TaskCore& core) noexcept {
     }
   }
   const auto claim = [](TaskCore& task) {
-    if (task.PhaseNow() == kQueued) ClaimOnStrand(task);
+    if (task.PhaseNow() == kQueued) (void)ClaimOnStrand(task);
   };
   for (; !before.empty(); before.pop_back()) {
     claim(*before.back());
@@ -77,7 +80,7 @@ void ClaimAttached(TaskCore& core) noexcept {
 Error LookAgain(TaskCore& core) noexcept {
   if (core.PhaseNow() == kAttached) ClaimAttached(core);
   if (!IsBehind(Frames(), core)) return {};
-  ClaimOnStrand(core);
+  if (!ClaimOnStrand(core)) return {Errc::OutOfResources, "Wait: no memory for a stack to run the task on"};
   if (!IsBehind(Frames(), core)) return {};
   return {Errc::WouldDeadlock, "Wait: the task is queued behind the one that waits"};
 }

@@ -171,6 +171,23 @@ TEST_P(AllocationFaults, PromiseAndContexts) {
   EXPECT_EQ(ran_, 0);
 }
 
+TEST_P(AllocationFaults, AStopTokenThatCannotBeMadeIsMadeByTheNextCall) {
+  for (int number = 0;; ++number) {
+    const Context below = ctx_.WithCancel().WithTimeout(1h);
+    FailAllocation(static_cast<std::size_t>(number));
+    try {
+      (void)below.StopToken();
+    } catch (const std::bad_alloc&) {  // tried again below
+    }
+    const bool failed = StopFailing();
+    const auto token = below.StopToken();
+    EXPECT_FALSE(token.stop_requested());
+    EXPECT_TRUE(below.Cancel());
+    EXPECT_TRUE(token.stop_requested()) << "allocation " << number;
+    if (!failed) return;
+  }
+}
+
 TEST_P(AllocationFaults, AContextThatCannotBeMadeKeepsNoTask) {
   const auto task = Invoke(ctx_, [this](Context& own) {
     (void)FailEachAllocation(

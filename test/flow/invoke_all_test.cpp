@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -243,6 +244,52 @@ TEST(InvokeAll, RunsOnTheDefaultRuntime) {
   EXPECT_FALSE(InvokeAll(2, tasks).Wait());
   EXPECT_EQ(InvokeAllResults(2, tasks).Get()[0].Value(), 1);
   EXPECT_EQ(std::get<0>(InvokeAll({}, [] { return 2; }).Get()), 2);
+}
+
+// Makes each handle when its turn comes and forgets it for the next, as std::views::join may.
+class OnePass {
+ public:
+  OnePass(int count, Function<Task<void>()> make) : left_(count), make_(std::move(make)) { Next(); }
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Task<void>;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Task<void>*;
+    using reference = const Task<void>&;
+    Iterator(OnePass* range) : range_(range) {}  // NOLINT(google-explicit-constructor)
+    reference operator*() const { return range_->shown_; }
+    Iterator& operator++() {
+      range_->Next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(const Iterator& other) const { return IsAtEnd() == other.IsAtEnd(); }
+
+   private:
+    [[nodiscard]] bool IsAtEnd() const { return range_ == nullptr || !range_->shown_; }
+    OnePass* range_;
+  };
+  Iterator begin() { return this; }
+  Iterator end() { return nullptr; }
+
+ private:
+  void Next() { shown_ = left_-- > 0 ? make_() : Task<void>(); }
+
+  int left_;
+  Function<Task<void>()> make_;
+  Task<void> shown_;
+};
+
+TEST_P(InvokeAllTest, TakesHandlesThatAreGoneWhenTheNextIsShown) {
+  std::atomic<int> ran{0};
+  OnePass made(100, [&ran] { return NewTask([&ran] { ++ran; }); });
+  EXPECT_FALSE(InvokeAll(ctx_, 3, made).Wait());
+  EXPECT_EQ(ran, 100);
+  OnePass started(100, [this, &ran] { return Invoke(ctx_, [&ran] { ++ran; }); });
+  EXPECT_FALSE(WaitAll(started));
+  EXPECT_EQ(ran, 200);
 }
 
 }  // namespace

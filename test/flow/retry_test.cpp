@@ -14,6 +14,7 @@
 #include <orchestrate/orchestrate.hpp>
 #include <orchestrate/testkit/live_counts.hpp>
 #include <orchestrate/testkit/manual_executor.hpp>
+#include <test/support/gate.hpp>
 #include <test/support/in_time.hpp>
 #include <test/support/virtual_time.hpp>
 
@@ -34,6 +35,13 @@ class RetryInVirtualTime : public InVirtualTime {
   std::atomic<int> calls_{0};
 };
 INSTANTIATE_TEST_SUITE_P(Over, RetryInVirtualTime, Widths(), WidthName);
+
+TEST_P(RetryInVirtualTime, WithAnEndlessPauseWaitsUntilItIsCancelled) {
+  const auto task = Retry(ctx_, {.attempts = 3, .first_delay = Nanoseconds::max(), .jitter = 0}, Failing(2));
+  EXPECT_TRUE(Eventually([this] { return calls_ == 1; }));
+  EXPECT_TRUE(task.Cancel(Errc::Closed));
+  EXPECT_TRUE(task.Wait().Is(Errc::Closed));
+}
 
 // H24
 TEST_P(RetryInVirtualTime, TriesUntilItSucceeds) {

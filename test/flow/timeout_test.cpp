@@ -215,5 +215,18 @@ TEST(RealTimeout, YieldsTheValue) {
   EXPECT_EQ(task.Get(), 7);
 }
 
+TEST_P(TimeoutInVirtualTime, OfTimeoutsEndsWithoutUsingTheStack) {
+  constexpr int kLong = 50'000;
+  for (const bool cancelled : {false, true}) {
+    Promise<int> promise;
+    Task<int> task = promise.Task();
+    for (int i = 0; i < kLong; ++i) task = Timeout(ctx_, task, 1h);
+    cancelled ? void(task.Cancel()) : void(promise.TrySet(7));
+    const auto outcome = task.Outcome();
+    EXPECT_EQ(outcome.HasValue(), !cancelled);
+    EXPECT_EQ(promise.Task().State(), cancelled ? TaskState::Cancelled : TaskState::Completed);
+  }
+}
+
 }  // namespace
 }  // namespace orchestrate::test

@@ -268,6 +268,13 @@ TEST_P(LifetimeOnWorkers, ALongChainIsDestroyedWithoutUsingTheStack) {
   EXPECT_TRUE(last.Wait().Is(Errc::Cancelled));
 }
 
+// D28
+TEST_P(LifetimeOnWorkers, AChainOfTasksThatNobodyStartedIsDestroyedWithoutUsingTheStack) {
+  Task<void> last;
+  for (int i = 0; i < 100000; ++i) last = NewTask([before = std::move(last)] { (void)before.Wait(); });
+  last = {};
+}
+
 TEST_P(LifetimeOnWorkers, ADeepTreeOfContextsIsDestroyedWithoutUsingTheStack) {
   auto context = ctx_.WithCancel();
   const auto top = context;

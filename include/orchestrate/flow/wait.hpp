@@ -58,10 +58,6 @@ class ORCHESTRATE_API JoinWait {
 [[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const TaskHandle* const* tasks,
                                                              std::size_t count) noexcept;
 
-template <class Tasks>
-inline constexpr bool kShowsHandles =
-    std::is_lvalue_reference_v<decltype(*std::begin(std::declval<Tasks&>()))>;
-
 // Calls `fn` for all tasks, which live until it returns its result for the end of the range.
 template <class Tasks, class Fn>
 auto WithHandles(Tasks& tasks, Fn fn) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -108,10 +109,16 @@ namespace detail {
 template <class R>
 using TaskOf = std::remove_cvref_t<decltype(*std::begin(std::declval<R&>()))>;
 
+// Whether the handles that the range shows stay where they are while it is walked; what is an iterator of one
+// pass only may keep them itself.
+template <class R>
+inline constexpr bool kShowsHandles = std::is_lvalue_reference_v<decltype(*std::begin(std::declval<R&>()))> &&
+                                      std::forward_iterator<decltype(std::begin(std::declval<R&>()))>;
+
 template <TaskRange Tasks>
 TaskList ListOf(Tasks&& tasks) {
   TaskList list;
-  list.borrowed = std::is_lvalue_reference_v<decltype(*std::begin(tasks))>;
+  list.borrowed = kShowsHandles<Tasks>;
   if constexpr (requires { std::size(tasks); })
     list.entries.reserve(static_cast<std::size_t>(std::size(tasks)));
   for (const auto& task : tasks) list.Add(task);
