@@ -52,7 +52,26 @@ void ThreadHeap::Own(Slab& slab) noexcept {
   // Acquire pairs with the release in SlabSource::Take(): whoever finds the offer gone may link the slab.
   // That it was abandoned is visible since Claim().
   if (slab.abandoned.load(sync::memory_order_acquire)) SlabSource::Instance().Withdraw(slab);
+  LookAtOldest(slab.size_class);
   partial_[slab.size_class].PushBack(slab);
+}
+
+// A thread that frees what others have allocated, and allocates nothing, gets slab after slab. What comes
+// back to them later lies in their remote lists: for each slab that comes two are looked at, so that they do
+// not pile up.
+void ThreadHeap::LookAtOldest(std::size_t size_class) noexcept {
+  auto& partial = partial_[size_class];
+  for (int looks = 0; looks < 2; ++looks) {
+    Slab* const oldest = partial.Front();
+    if (oldest == nullptr) return;
+    oldest->CollectRemote();
+    if (oldest->live == 0) {
+      PutAside(*oldest);
+    } else {
+      oldest->Unlink();
+      partial.PushBack(*oldest);
+    }
+  }
 }
 
 // A slab became empty that is not the current one.

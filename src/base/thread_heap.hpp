@@ -65,6 +65,7 @@ class alignas(64) ThreadHeap {
   bool Leave(Slab& slab) noexcept;
   Slab* Next(std::size_t size_class) noexcept;
   void Own(Slab& slab) noexcept;
+  void LookAtOldest(std::size_t size_class) noexcept;
   void PutAside(Slab& slab) noexcept;
   void GiveUp(Slab& slab) noexcept;
   void AddStray(Slab& slab, Block& block) noexcept;

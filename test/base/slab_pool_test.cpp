@@ -196,6 +196,24 @@ TEST_F(SlabPool, TakesBackBlocksThatAnotherThreadFrees) {
   EXPECT_EQ(SlabsInUse(), 0U);
 }
 
+// This thread frees first into each slab, which so becomes its own, and does not learn of what comes after.
+TEST_F(SlabPool, DoesNotPileUpSlabsWithAThreadThatOnlyFrees) {
+  if (!kHasSlabs) GTEST_SKIP() << "no slabs under AddressSanitizer";
+  for (int i = 0; i < 200; ++i) {
+    Blocks first;
+    Blocks second;
+    std::thread([&] {
+      first.Allocate(1);
+      second.Allocate(1);
+    }).join();
+    first.FreeAll();
+    ReturnStrayBlocks();
+    std::thread([&] { second.FreeAll(); }).join();
+  }
+  EXPECT_EQ(Live(), 0U);
+  EXPECT_LE(SlabsInUse(), 10U);
+}
+
 // The thread that allocated does nothing more: the slabs go back through those that free.
 TEST_F(SlabPool, GivesSlabsBackWithoutTheThreadThatFilledThem) {
   Blocks blocks;
