@@ -124,6 +124,19 @@ void ChannelConsumer::Abandon(const Error& error) noexcept {
   Sweep(members_[limit_]);
 }
 
+// Its item goes to the next who receives, like all that comes too late.
+void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
+  Place& place = PlaceOf(member);
+  if (!std::exchange(place.waits, false) || place.result != ChannelWait::Done) return;
+  const bool given_back = channel_.PutBack(place.item);
+  TaskCore* core = extract_(place.item);
+  if (given_back || Accept(member, core, place.number - first_) != Pull::Task) return;
+  // There is no memory for that. Nobody will come for the task.
+  if (EndUnrun(*core, kBatched, error, kFailed) || core->IsTerminal()) return Settle(member);
+  member.task.store(nullptr, sync::memory_order_relaxed);  // somebody else has started it
+  Unref(*core);
+}
+
 void ChannelConsumer::Sweep(Member& /*sweeper*/) noexcept {
   for (std::size_t i = StartedMembers(); i-- > 0;) {
     if (!channel_.CancelWait(places_[i])) continue;

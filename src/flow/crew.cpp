@@ -177,7 +177,9 @@ void Crew::DropMember(WorkNode& node) noexcept {
   Crew& crew = *member.crew;
   if (!crew.HasJoined(member)) return;
   if (member.Task() != nullptr) crew.Settle(member);
-  crew.Abandon(crew.RefusedError());
+  const Error error = crew.RefusedError();
+  crew.Abandon(error);
+  crew.GiveBack(member, error);  // after nobody of this crew waits any more: it would only come back
   crew.Leave();
 }
 

@@ -98,6 +98,8 @@ class Crew {
   virtual void Sweep(Member& sweeper) noexcept = 0;
   // The executor takes no more work: nothing will be run any more.
   virtual void Abandon(const Error& error) noexcept = 0;
+  // `member` was dropped: gives up what was handed to it while it waited.
+  virtual void GiveBack(Member& /*member*/, const Error& /*error*/) noexcept {}
   // Everything has ended: the owner's value or error; gives up all references.
   virtual void Collect(BodyResult& result) noexcept = 0;
 

@@ -1,0 +1,50 @@
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <vector>
+
+#include <orchestrate/flow/consume.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/with_runtime.hpp>
+
+namespace orchestrate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ConsumeEnds : public WithRuntime {};
+INSTANTIATE_TEST_SUITE_P(Over, ConsumeEnds, Widths(), WidthName);
+
+// D13, D25
+TEST_P(ConsumeEnds, LeavesInTheChannelWhatNoWorkerCameFor) {
+  Gate entered(static_cast<int>(GetParam()));
+  Gate leave;
+  const OpenAtEnd open(leave);
+  const Channel<Task<int>> tasks(4);
+  const Job job = Consume(ctx_, 1, tasks);
+  ASSERT_TRUE(Eventually([&] { return detail::ChannelAccess::Core(tasks).Waiting() == 1; }));
+  std::vector<Task<void>> busy;
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    busy.push_back(Invoke(ctx_, [&] {
+      entered.Open();
+      leave.Wait();
+    }));
+  }
+  entered.Wait();
+  const auto task = NewTask([] { return 7; });
+  EXPECT_FALSE(tasks.TrySend(task));
+  EXPECT_EQ(tasks.Size(), 0U) << "it was handed to the one that waits";
+  EXPECT_TRUE(runtime_.Shutdown(ShutdownMode::Cancel, 0ns).HasValue());
+  EXPECT_TRUE(job.Wait());
+  EXPECT_EQ(tasks.Size(), 1U);
+  EXPECT_EQ(task.State(), TaskState::Created);
+  tasks.Close();
+  Runtime other(1);
+  EXPECT_FALSE(Consume(other.Background(), 1, tasks).Wait());
+  EXPECT_EQ(task.State(), TaskState::Completed);
+  leave.Open();
+  for (const auto& body : busy) (void)body.Wait();  // it uses the gate
+}
+
+}  // namespace
+}  // namespace orchestrate::test
