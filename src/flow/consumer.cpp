@@ -5,6 +5,7 @@
 #include <string>
 
 #include <orchestrate/base/slab_pool.hpp>
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -167,7 +168,8 @@ void PullConsumer::EndTurn() noexcept {
 }
 
 bool PullConsumer::Call(TaskCore*& core) noexcept {
-  ++t_thread.turn;  // the function's time is not the next task's
+  ++t_thread.turn;                  // the function's time is not the next task's
+  const FrameScope frame(Owner());  // its waits are the job's
   try {
     Context context = ContextAccess::Share(*parent_);
     return pull_(context, core);

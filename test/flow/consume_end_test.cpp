@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include <orchestrate/flow/consume.hpp>
@@ -44,6 +45,36 @@ TEST_P(ConsumeEnds, LeavesInTheChannelWhatNoWorkerCameFor) {
   EXPECT_EQ(task.State(), TaskState::Completed);
   leave.Open();
   for (const auto& body : busy) (void)body.Wait();  // it uses the gate
+}
+
+// D23
+TEST_P(ConsumeEnds, RefusesToLetItsFunctionWaitForIt) {
+  const Watchdog watchdog;
+  Job job;
+  Gate assigned;
+  Error told;
+  job = Consume(ctx_, 1, [&]() -> std::optional<Task<void>> {
+    assigned.Wait();
+    told = job.Wait();
+    return std::nullopt;
+  });
+  assigned.Open();
+  EXPECT_FALSE(job.Wait());
+  EXPECT_EQ(told, Errc::WouldDeadlock);
+}
+
+TEST_P(ConsumeEnds, EndsWhatItsFunctionWaitsFor) {
+  const Watchdog watchdog;
+  const Channel<int> numbers(1);
+  Gate entered;
+  const Job job = Consume(ctx_, 1, [&]() -> std::optional<Task<void>> {
+    entered.Open();
+    EXPECT_FALSE(numbers.Recv().HasValue());
+    return std::nullopt;
+  });
+  entered.Wait();
+  EXPECT_TRUE(job.Cancel());
+  EXPECT_EQ(job.Wait(), Errc::Cancelled);
 }
 
 }  // namespace
