@@ -216,8 +216,10 @@ bool Crew::TryJoin() noexcept {
 }
 
 void Crew::Help() noexcept {
+  // Asked of the owner, for the job may have ended since it was seen to run, and a strand be gone. A runtime
+  // stays in memory.
+  if (RuntimeOf(*owner_) == nullptr) return;
   Executor& executor = *executor_;
-  if (ExecutorAccess::RuntimeOf(executor) == nullptr) return;
   if (members_ == nullptr) {
     if (!TryJoin()) return;
     HelpAlone();
