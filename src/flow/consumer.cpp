@@ -35,10 +35,11 @@ void Consumer::Settle(Member& member) noexcept {
 void Consumer::KeepError(std::uint64_t number, const Error& error) noexcept {
   const Error ended = Ended();
   if (ended && error == ended) return;
+  Error left_out;  // is the user's: it is destroyed without the lock
   const std::lock_guard lock(mutex_);
   ++failures_;
   if (kept_ == kKept && errors_[kKept - 1].index < number) return;
-  if (kept_ < kKept) ++kept_;
+  kept_ < kKept ? void(++kept_) : std::swap(left_out, errors_[kKept - 1].error);
   std::size_t at = kept_ - 1;
   for (; at > 0 && errors_[at - 1].index > number; --at) errors_[at] = std::move(errors_[at - 1]);
   errors_[at] = {static_cast<std::size_t>(number), error};

@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include <orchestrate/flow/consume.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/last_words.hpp>
 #include <test/support/with_runtime.hpp>
 
 namespace orchestrate::test {
@@ -75,6 +77,41 @@ TEST_P(ConsumeEnds, EndsWhatItsFunctionWaitsFor) {
   entered.Wait();
   EXPECT_TRUE(job.Cancel());
   EXPECT_EQ(job.Wait(), Errc::Cancelled);
+}
+
+// The destructor of an error that is not kept waits until another task has failed.
+TEST(Consume, NotesAFailureWhileAnErrorIsDestroyed) {
+  constexpr int kKept = 16;
+  Gate first;
+  Gate second;
+  const OpenAtEnd open_first(first);
+  const OpenAtEnd open_second(second);
+  Runtime runtime(3);
+  Job job;
+  bool noted = false;
+  const auto fail = [](Gate* gate) {
+    return NewTask([gate]() -> int {
+      if (gate != nullptr) gate->Wait();
+      throw std::runtime_error("failed");
+    });
+  };
+  const Channel<Task<int>> tasks(kKept + 3);
+  EXPECT_FALSE(tasks.TrySend(fail(&first)));
+  EXPECT_FALSE(tasks.TrySend(fail(&second)));
+  for (int i = 1; i < kKept; ++i) EXPECT_FALSE(tasks.TrySend(fail(nullptr)));
+  EXPECT_FALSE(tasks.TrySend(NewTask([&]() -> int {
+    throw LastWords([&] {
+      second.Open();
+      noted = Eventually([&] { return job.Failures() == kKept + 2; });
+    });
+  })));
+  EXPECT_FALSE(tasks.TrySend(fail(nullptr)));  // now that one is not the last error any more
+  tasks.Close();
+  job = Consume(runtime.Background(), 3, tasks);
+  ASSERT_TRUE(Eventually([&] { return job.Failures() == kKept + 1; }));
+  first.Open();
+  EXPECT_TRUE(job.Wait());
+  EXPECT_TRUE(noted);
 }
 
 }  // namespace
