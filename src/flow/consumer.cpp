@@ -140,7 +140,7 @@ void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
 }
 
 void ChannelConsumer::Sweep(Member& /*sweeper*/) noexcept {
-  for (std::size_t i = StartedMembers(); i-- > 0;) {
+  for (std::size_t i = AllStarted(); i-- > 0;) {
     if (!channel_.CancelWait(places_[i])) continue;
     places_[i].waits = false;
     (void)LeaveAsLast();  // the caller itself is still there

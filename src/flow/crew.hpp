@@ -118,6 +118,7 @@ class Crew {
   [[nodiscard]] bool Refused() const noexcept;
   [[nodiscard]] Error RefusedError() const noexcept;
   [[nodiscard]] std::size_t StartedMembers() const noexcept;
+  [[nodiscard]] std::size_t AllStarted() noexcept;
   void CountDone(Member& member) noexcept {
     member.done.store(member.done.load(sync::memory_order_relaxed) + 1, sync::memory_order_release);
   }
