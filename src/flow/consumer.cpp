@@ -5,6 +5,7 @@
 #include <string>
 
 #include <orchestrate/base/slab_pool.hpp>
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -34,10 +35,11 @@ void Consumer::Settle(Member& member) noexcept {
 void Consumer::KeepError(std::uint64_t number, const Error& error) noexcept {
   const Error ended = Ended();
   if (ended && error == ended) return;
+  Error left_out;  // is the user's: it is destroyed without the lock
   const std::lock_guard lock(mutex_);
   ++failures_;
   if (kept_ == kKept && errors_[kKept - 1].index < number) return;
-  if (kept_ < kKept) ++kept_;
+  kept_ < kKept ? void(++kept_) : std::swap(left_out, errors_[kKept - 1].error);
   std::size_t at = kept_ - 1;
   for (; at > 0 && errors_[at - 1].index > number; --at) errors_[at] = std::move(errors_[at - 1]);
   errors_[at] = {static_cast<std::size_t>(number), error};
@@ -124,8 +126,21 @@ void ChannelConsumer::Abandon(const Error& error) noexcept {
   Sweep(members_[limit_]);
 }
 
+// Its item goes to the next who receives, like all that comes too late.
+void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
+  Place& place = PlaceOf(member);
+  if (!std::exchange(place.waits, false) || place.result != ChannelWait::Done) return;
+  const bool given_back = channel_.PutBack(place.item);
+  TaskCore* core = extract_(place.item);
+  if (given_back || Accept(member, core, place.number - first_) != Pull::Task) return;
+  // There is no memory for that. Nobody will come for the task.
+  if (EndUnrun(*core, kBatched, error, kFailed) || core->IsTerminal()) return Settle(member);
+  member.task.store(nullptr, sync::memory_order_relaxed);  // somebody else has started it
+  Unref(*core);
+}
+
 void ChannelConsumer::Sweep(Member& /*sweeper*/) noexcept {
-  for (std::size_t i = StartedMembers(); i-- > 0;) {
+  for (std::size_t i = AllStarted(); i-- > 0;) {
     if (!channel_.CancelWait(places_[i])) continue;
     places_[i].waits = false;
     (void)LeaveAsLast();  // the caller itself is still there
@@ -154,7 +169,8 @@ void PullConsumer::EndTurn() noexcept {
 }
 
 bool PullConsumer::Call(TaskCore*& core) noexcept {
-  ++t_thread.turn;  // the function's time is not the next task's
+  ++t_thread.turn;                  // the function's time is not the next task's
+  const FrameScope frame(Owner());  // its waits are the job's
   try {
     Context context = ContextAccess::Share(*parent_);
     return pull_(context, core);

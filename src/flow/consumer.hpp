@@ -71,6 +71,7 @@ class ChannelConsumer final : public Consumer {
   bool HasMore() const noexcept override { return !channel_.IsClosed() || channel_.Size() != 0; }
   void Sweep(Member& sweeper) noexcept override;
   void Abandon(const Error& error) noexcept override;
+  void GiveBack(Member& member, const Error& error) noexcept override;
 
   [[nodiscard]] Pull Wait(Member& member, Place& place) noexcept;
   [[nodiscard]] Pull Arrived(Member& member, Place& place) noexcept;

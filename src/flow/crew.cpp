@@ -128,12 +128,20 @@ void Crew::RunSweeper(WorkNode& node) noexcept {
 Member* Crew::StartMember() noexcept {
   auto index = started_.load(sync::memory_order_relaxed);
   while (index < limit_) {
-    if (started_.compare_exchange_weak(index, index + 1, sync::memory_order_relaxed)) return &members_[index];
+    // Acquire and release pair with AllStarted().
+    if (started_.compare_exchange_weak(index, index + 1, sync::memory_order_acq_rel,
+                                       sync::memory_order_relaxed)) {
+      return &members_[index];
+    }
   }
   return nullptr;
 }
 
 std::size_t Crew::StartedMembers() const noexcept { return started_.load(sync::memory_order_relaxed); }
+
+// For who has ended the context, or stopped the crew: a member that starts after this read-modify-write reads
+// from it, and so sees the end before it waits. A load might miss one that does not see the end either.
+std::size_t Crew::AllStarted() noexcept { return started_.fetch_add(0, sync::memory_order_acq_rel); }
 
 // By somebody who has not left. The first one is waited for; the others join when they begin, so that none
 // who is still queued when the work is done delays its end. Until then they keep the memory only.
@@ -177,7 +185,9 @@ void Crew::DropMember(WorkNode& node) noexcept {
   Crew& crew = *member.crew;
   if (!crew.HasJoined(member)) return;
   if (member.Task() != nullptr) crew.Settle(member);
-  crew.Abandon(crew.RefusedError());
+  const Error error = crew.RefusedError();
+  crew.Abandon(error);
+  crew.GiveBack(member, error);  // after nobody of this crew waits any more: it would only come back
   crew.Leave();
 }
 
@@ -214,8 +224,10 @@ bool Crew::TryJoin() noexcept {
 }
 
 void Crew::Help() noexcept {
+  // Asked of the owner, for the job may have ended since it was seen to run, and a strand be gone. A runtime
+  // stays in memory.
+  if (RuntimeOf(*owner_) == nullptr) return;
   Executor& executor = *executor_;
-  if (ExecutorAccess::RuntimeOf(executor) == nullptr) return;
   if (members_ == nullptr) {
     if (!TryJoin()) return;
     HelpAlone();

@@ -98,6 +98,8 @@ class Crew {
   virtual void Sweep(Member& sweeper) noexcept = 0;
   // The executor takes no more work: nothing will be run any more.
   virtual void Abandon(const Error& error) noexcept = 0;
+  // `member` was dropped: gives up what was handed to it while it waited.
+  virtual void GiveBack(Member& /*member*/, const Error& /*error*/) noexcept {}
   // Everything has ended: the owner's value or error; gives up all references.
   virtual void Collect(BodyResult& result) noexcept = 0;
 
@@ -116,6 +118,7 @@ class Crew {
   [[nodiscard]] bool Refused() const noexcept;
   [[nodiscard]] Error RefusedError() const noexcept;
   [[nodiscard]] std::size_t StartedMembers() const noexcept;
+  [[nodiscard]] std::size_t AllStarted() noexcept;
   void CountDone(Member& member) noexcept {
     member.done.store(member.done.load(sync::memory_order_relaxed) + 1, sync::memory_order_release);
   }

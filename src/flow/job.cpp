@@ -1,15 +1,17 @@
 #include <orchestrate/flow/job.hpp>
 
 #include <mutex>
+#include <utility>
 
 #include <orchestrate/time/ticks.hpp>
 
 namespace orchestrate::inline v1::detail {
 
 void JobState::NoteFailure(const Error& error) noexcept {
+  Error last = error;
   {
     const std::lock_guard lock(mutex_);
-    last_error_ = error;
+    std::swap(last_error_, last);  // the old one is the user's: it is destroyed without the lock
   }
   failures.fetch_add(1, sync::memory_order_relaxed);
 }

@@ -5,6 +5,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/deadline.hpp>
 #include "flow/crew.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -79,6 +80,7 @@ void ProgressReporter::DropPosted(WorkNode& node) noexcept {
 }
 
 void ProgressReporter::Call() noexcept {
+  const FrameScope frame(crew_.Owner());  // its waits are the job's
   try {
     call_back_(crew_.Now());
   } catch (...) {

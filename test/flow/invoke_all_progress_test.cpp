@@ -39,6 +39,21 @@ TEST_P(InvokeAllProgressTest, CountsWhileItRuns) {
   EXPECT_EQ(job.Running(), 0U);
 }
 
+// D23
+TEST_P(InvokeAllProgressTest, RefusesToLetTheCallBackWaitForTheJob) {
+  const test::Watchdog watchdog;
+  Job job;
+  test::Gate assigned;
+  Error told;
+  job = InvokeAll(ctx_, 1, std::vector{NewTask([] {})}, JobOptions().WithProgress([&](const Progress&) {
+    assigned.Wait();
+    told = job.Wait();
+  }));
+  assigned.Open();
+  EXPECT_FALSE(job.Wait());
+  EXPECT_EQ(told, Errc::WouldDeadlock);
+}
+
 TEST_P(InvokeAllProgressTest, ReportsProgressAtMostOnceAnInterval) {
   std::mutex mutex;
   std::vector<std::pair<Progress, Nanoseconds>> seen;

@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include <orchestrate/flow/sleep.hpp>
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/last_words.hpp>
 #include <test/support/noted_calls.hpp>
 
 namespace orchestrate::test {
@@ -107,6 +109,24 @@ TEST_P(RepeatEnds, RefusesToWaitForItself) {
                {.stop_on_error = true});
   assigned.Open();
   EXPECT_TRUE(job.Wait().Is(Errc::WouldDeadlock));
+}
+
+TEST_P(RepeatEnds, DestroysAnErrorWhereTheLastOneMayBeAskedFor) {
+  const Watchdog watchdog;
+  Job job;
+  Gate assigned;
+  Error asked;
+  int calls = 0;
+  job = Repeat(ctx_, 5ms,
+               [&] {
+                 assigned.Wait();
+                 if (++calls == 1) throw LastWords([&] { asked = job.LastError(); });
+                 throw std::runtime_error("the second");
+               },
+               {.max_runs = 2});
+  assigned.Open();
+  (void)job.Wait();
+  EXPECT_EQ(asked.Message(), "the second");
 }
 
 TEST_P(RepeatEnds, GoesOnWithoutHandles) {
