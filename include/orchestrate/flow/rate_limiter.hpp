@@ -31,7 +31,9 @@ struct Rate {
 /// Hands out permits at a steady rate; what was not used is kept for a burst.
 ///
 /// A bucket of tokens: it is full at first, fills at the rate up to `burst`, and a permit takes a token out.
-/// Those who wait are served in the order in which they came, by the clock of their context's executor.
+/// Those who wait are served in the order in which they came, by the clock of their context's executor. All
+/// who use one limiter have to do so by the same clock: a time before the latest that it has seen brings
+/// nothing.
 ///
 /// @par Thread safety  All members may be called from any thread; nobody may wait while it is destroyed.
 class ORCHESTRATE_API RateLimiter {
