@@ -29,6 +29,9 @@ ORCHESTRATE_API std::optional<CgroupFolder> FindCgroup(std::string_view cgroups,
 [[nodiscard]] ORCHESTRATE_API std::size_t ParseCfsQuota(std::string_view quota_us,
                                                         std::string_view period_us) noexcept;
 
+// Whether several threads of the process may run at the same time; looked at once.
+[[nodiscard]] ORCHESTRATE_API bool HasSeveralCpus() noexcept;
+
 // The least of all quotas that hold for the process, 0 for none. `root` stands before every path.
 [[nodiscard]] ORCHESTRATE_API std::size_t CgroupCpus(const std::string& root);
 

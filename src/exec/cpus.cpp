@@ -35,6 +35,11 @@ std::size_t SmallestQuota(const detail::CgroupFolder& folder, QuotaOf quota_of) 
 
 }  // namespace
 
+bool detail::HasSeveralCpus() noexcept {
+  static const bool several = AvailableCpus() > 1;
+  return several;
+}
+
 std::size_t detail::CgroupCpus(const std::string& root) {
   const std::string cgroups = ReadFile(root + "/proc/self/cgroup");
   const std::string mounts = ReadFile(root + "/proc/self/mountinfo");

@@ -5,7 +5,10 @@
 #include <mutex>
 #include <string>
 
+#include <orchestrate/base/error.hpp>
 #include <orchestrate/base/slab_pool.hpp>
+#include <orchestrate/time/clock.hpp>
+#include "exec/cpu_quota.hpp"
 
 #include "process_limit.hpp"
 
@@ -16,9 +19,17 @@ constinit Mutex g_default_mutex;
 
 namespace {
 
+// What another thread is just finding out once for all is waited for: in the child nobody would finish it.
+void FinishStatics() noexcept {
+  (void)HasSeveralCpus();
+  (void)ClockSource::Steady();
+  (void)make_error_code(Errc::Cancelled);
+}
+
 // A runtime that is just being made or given up is waited for, so that the child knows what it has. The
 // pool's locks come last: they may be taken below the others.
 void Lock() noexcept {
+  FinishStatics();
   g_default_mutex.Lock();
   ProcessLimit::LockForFork();
   LockPoolForFork();

@@ -2,6 +2,7 @@
 
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/cpu_quota.hpp"
 #include "exec/own_thread.hpp"
 #include "exec/thread_state.hpp"
 
@@ -30,11 +31,6 @@ std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
   const auto sample = static_cast<double>(TicksToDuration(kSample).count());
   return static_cast<std::uint64_t>(static_cast<double>(span.count()) * static_cast<double>(kSample) /
                                     sample);
-}
-
-bool SpinningHelps() noexcept {
-  static const bool several = AvailableCpus() > 1;
-  return several;
 }
 
 }  // namespace
@@ -179,7 +175,7 @@ bool RuntimeCore::LookForWork() noexcept {
         for (int i = 0; i < kPauses; ++i) sync::Relax();
         continue;
       }
-    } else if (SpinningHelps() && IsRunning()) {
+    } else if (HasSeveralCpus() && IsRunning()) {
       // While others keep submitting (and run their work themselves) it stays: a wake costs them more.
       if (const auto posted = outside_posted_.load(std::memory_order_relaxed); posted != seen) {
         seen = posted;

@@ -103,6 +103,7 @@ void UnrefRoot(RootNode& root, std::uint32_t count) noexcept {
 
 RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base, kRoot) {
   if (base != nullptr) RefNode(*base);
+  (void)Ended();  // before any fork that another thread may make
   executor.store(&owner, sync::memory_order_release);
   runtime = ExecutorAccess::RuntimeOf(owner);
   if (ObserverOf(owner) != nullptr) flags |= kObserved;

@@ -6,6 +6,7 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
+#include "exec/cpu_quota.hpp"
 #include "exec/forked.hpp"
 #include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"
@@ -158,8 +159,7 @@ bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcep
 }
 
 bool SpinUntilTerminal(const TaskCore& core) noexcept {
-  static const bool several = AvailableCpus() > 1;
-  if (!several) return core.IsTerminal();
+  if (core.IsTerminal() || !HasSeveralCpus()) return core.IsTerminal();
   for (int spin = 0; spin < kSpins; ++spin) {
     if (core.IsTerminal()) return true;
     sync::Relax();
