@@ -38,8 +38,7 @@ struct Limit {
   }
 
   static TaskCore* Notify(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {
-    // By the outermost call, so that a chain of limits costs no stack.
-    if (notice == Notice::Ended) TellLater(static_cast<Listener&>(waiter));
+    if (notice == Notice::Ended) ReleaseSoon(static_cast<Listener&>(waiter));  // a chain costs no stack
     return nullptr;
   }
   static void React(ChainNode& node) noexcept {

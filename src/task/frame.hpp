@@ -38,6 +38,9 @@ void NotifyWaiters(TaskCore& core) noexcept;
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;
+// Releases a node without a successor: at once, so that who waits behind it is told later, or when many such
+// calls lie in each other by the outermost.
+void ReleaseSoon(ChainNode& node) noexcept;
 // Has those who wait for a task that was just queued look where: it may be behind one of their bodies.
 void NoteQueued(TaskCore& core) noexcept;
 // The predecessor of an attached continuation, with a reference, when it is queued or attached itself.

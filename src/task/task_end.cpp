@@ -183,6 +183,7 @@ namespace {
 // error is walked in a loop.
 struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
+  int nested = 0;              // calls of ReleaseSoon()
 };
 
 // Returns the first of the continuations that this worker has to run now; the others follow one another.
@@ -250,6 +251,15 @@ void TellLater(ChainNode& node) noexcept {
   if (core == nullptr) return;
   NotifyWaiters(*core);
   Unref(*core);
+}
+
+void ReleaseSoon(ChainNode& node) noexcept {
+  constexpr int kNested = 32;
+  auto* telling = static_cast<Telling*>(t_thread.draining);
+  if (telling == nullptr || telling->nested == kNested) return TellLater(node);
+  ++telling->nested;
+  node.release(node);
+  --telling->nested;
 }
 
 void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
