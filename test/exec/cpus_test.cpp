@@ -14,6 +14,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include "exec/cpu_quota.hpp"
 
 // How many CPUs there are for this process, and what changes when there is one.
@@ -27,9 +28,6 @@ using detail::FindCgroup;
 using detail::ParseCfsQuota;
 using detail::ParseCpuMax;
 using testing::ExitedWithCode;
-
-constexpr int kFine = 7;  // no exit code that anything else gives
-constexpr int kWrong = 8;
 
 TEST(CpuQuota, IsRoundedUpToWholeCpus) {
   EXPECT_EQ(ParseCpuMax("50000 100000\n"), 1U);
@@ -151,10 +149,8 @@ TEST_F(QuotaFiles, VersionOneHasTwoFilesInTheFolderOfItsController) {
 
 // ---- one CPU ----
 
-class OneCpu : public testing::Test {
+class OneCpu : public InItsOwnProcess {
  protected:
-  OneCpu() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-
   // As `taskset` does: what the process starts from now on has one CPU, too.
   static void Narrow() {
     cpu_set_t allowed;

@@ -13,6 +13,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 
 // The ways in which a process can end while the library works. Each is tried in a process of its own.
 namespace orchestrate::test {
@@ -22,13 +23,7 @@ using namespace std::chrono_literals;
 using testing::ExitedWithCode;
 using testing::KilledBySignal;
 
-constexpr int kFine = 7;  // no exit code that anything else gives
-constexpr int kWrong = 8;
-
-class ProcessEnd : public testing::Test {
- protected:
-  ProcessEnd() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+using ProcessEnd = InItsOwnProcess;
 
 const auto kSilent = testing::MatchesRegex("^$");
 

@@ -17,6 +17,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include <test/support/with_runtime.hpp>
 #include "base/sanitizers.hpp"
 
@@ -26,9 +27,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ExitedWithCode;
-
-constexpr int kFine = 7;  // no exit code that anything else gives
-constexpr int kWrong = 8;
 
 // Gives the exit code of a forked child that runs `body`, or minus the signal that killed it.
 template <class Body>
@@ -62,11 +60,7 @@ bool IsRefused(const Error& error) {
   return error.Is(Errc::NotSupported) && error.Message().find("fork") != std::string::npos;
 }
 
-// Makes each EXPECT_EXIT start this program anew, without the threads and runtimes of earlier tests.
-class ForkInItsOwnProcess : public testing::Test {
- protected:
-  ForkInItsOwnProcess() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+using ForkInItsOwnProcess = InItsOwnProcess;
 
 class ForkOnWorkers : public WithRuntime {};
 INSTANTIATE_TEST_SUITE_P(Over, ForkOnWorkers, Widths(), WidthName);

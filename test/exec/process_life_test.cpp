@@ -12,6 +12,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Before and after main, exit, and the ends of threads. What ends a process runs in one of its own.
@@ -21,14 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ExitedWithCode;
 
-constexpr int kFine = 7;  // no exit code that anything else gives
-constexpr int kWrong = 8;
-
-// Makes each EXPECT_EXIT start this program anew, without the threads and runtimes of earlier tests.
-class ProcessLife : public testing::Test {
- protected:
-  ProcessLife() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+using ProcessLife = InItsOwnProcess;
 using RealProcessLife = ProcessLife;
 
 // Calls `check` when the statics are destroyed and gives its answer as the exit code.

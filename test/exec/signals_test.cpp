@@ -16,6 +16,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include "base/sanitizers.hpp"
 
 // Signals: who gets them, what they interrupt, and what they end.
@@ -26,13 +27,7 @@ using namespace std::chrono_literals;
 using testing::ExitedWithCode;
 using testing::KilledBySignal;
 
-constexpr int kFine = 7;  // no exit code that anything else gives
-constexpr int kWrong = 8;
-
-class Signals : public testing::Test {
- protected:
-  Signals() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+using Signals = InItsOwnProcess;
 using WithSignal = Signals;
 
 std::set<std::string> Threads() {

@@ -11,6 +11,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include <test/support/with_runtime.hpp>
 #include "threads/thread_faults.hpp"
 
@@ -23,12 +24,7 @@ using namespace std::chrono_literals;
 using testing::ExitedWithCode;
 using testing::HasSubstr;
 
-constexpr int kFine = 7;  // no exit code that anything else gives
-
-class ThreadFaults : public testing::Test {
- protected:
-  ThreadFaults() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+using ThreadFaults = InItsOwnProcess;
 
 // Exits with the number of the first that does not hold, from 10.
 [[noreturn]] void Conclude(std::initializer_list<bool> checks) {
