@@ -255,14 +255,19 @@ TEST_F(WithSignal, CanBeUsedAnewInTheChildOfAFork) {
 #ifdef ORCHESTRATE_TSAN
   GTEST_SKIP() << "ThreadSanitizer allows no threads in the child of a process with several";
 #endif
-  const auto run = [] {
-    (void)Context::Background().WithSignal({SIGTERM});
+  const auto use = [] {
+    const auto ctx = Context::Background().WithSignal({SIGTERM});
+    std::raise(SIGTERM);
+    while (!ctx.IsDone()) std::this_thread::yield();
+  };
+  const auto run = [use] {
+    // All threads have started by then: AddressSanitizer does not keep its locks from a fork.
+    (void)Sleep(1ms).Wait();
+    use();
     const pid_t child = fork();
     if (child == 0) {
       alarm(static_cast<unsigned>(kPatience.count()));
-      const auto ctx = Context::Background().WithSignal({SIGTERM});
-      std::raise(SIGTERM);
-      while (!ctx.IsDone()) std::this_thread::yield();
+      use();
       _exit(kFine);
     }
     int status = 0;
