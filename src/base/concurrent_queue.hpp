@@ -66,6 +66,13 @@ class ConcurrentQueue {
     return spilled_.load(sync::memory_order_relaxed) + ring_.Size();
   }
 
+  /// Counts the pushes since construction, and the first position; never too few.
+  [[nodiscard]] std::uint64_t Pushed() const noexcept {
+    // The list first, as in Empty(): while an item moves to the ring it may count twice.
+    const auto spilled = spilled_.load(sync::memory_order_seq_cst);
+    return spilled + ring_.Pushed();
+  }
+
   /// Changes with every pop; a snapshot.
   [[nodiscard]] std::uint64_t Popped() const noexcept { return ring_.Popped(); }
 

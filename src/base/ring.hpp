@@ -93,6 +93,11 @@ class Ring {
   /// Counts the pops since construction, and the first position; a snapshot.
   [[nodiscard]] std::uint64_t Popped() const noexcept { return head_.load(sync::memory_order_relaxed); }
 
+  /// Counts the pushes likewise.
+  ///
+  /// seq_cst: in one order with what the pusher and who asks do before.
+  [[nodiscard]] std::uint64_t Pushed() const noexcept { return tail_.load(sync::memory_order_seq_cst); }
+
   /// Returns how many items fit.
   [[nodiscard]] std::size_t Capacity() const noexcept { return static_cast<std::size_t>(mask_) + 1; }
 

@@ -64,10 +64,12 @@ class WorkStealingDeque {
   T Pop() noexcept {
     const std::uint64_t bottom = bottom_.load(sync::memory_order_relaxed) - 1;
     // top_ only grows: a value that says empty stays true, and the exchange below is saved.
-    if (Distance(top_.load(sync::memory_order_relaxed), bottom) < 0) return T{};
+    std::uint64_t top = top_.load(sync::memory_order_relaxed);
+    if (Distance(top, bottom) < 0) return T{};
+    if (top == bottom) return PopLast(top);
     // seq_cst pairs with the loads in Steal(): a thief either sees the lower bottom or is seen here.
     bottom_.store(bottom, sync::memory_order_seq_cst);
-    std::uint64_t top = top_.load(sync::memory_order_seq_cst);
+    top = top_.load(sync::memory_order_seq_cst);
     const std::int64_t left = Distance(top, bottom);
     T item{};
     if (left >= 0) item = Slot(bottom).load(sync::memory_order_relaxed);
@@ -117,7 +119,19 @@ class WorkStealingDeque {
     return size > 0 ? static_cast<std::size_t>(size) : 0;
   }
 
+  /// Counts the items that were taken as the oldest, or the last, since the first number; a snapshot.
+  [[nodiscard]] std::uint64_t Taken() const noexcept { return top_.load(sync::memory_order_relaxed); }
+
  private:
+  // As between thieves: whoever moves top_ on has the one item, so the owner can leave bottom_ as it is.
+  T PopLast(std::uint64_t top) noexcept {
+    const T item = Slot(top).load(sync::memory_order_relaxed);
+    // seq_cst pairs with the compare-exchange in StealWhen().
+    return top_.compare_exchange_strong(top, top + 1, sync::memory_order_seq_cst, sync::memory_order_relaxed)
+               ? item
+               : T{};
+  }
+
   template <class Predicate>
   T StealWhen(Predicate wanted) noexcept {
     // seq_cst: see the class comment; also acquire, so that bottom_ is not read from before this top_.

@@ -59,6 +59,9 @@ orchestrate_call_on:
 #endif
 
 namespace orchestrate::inline v1::detail {
+
+constinit thread_local std::uintptr_t t_body_floor = ~std::uintptr_t{0};
+
 namespace {
 
 #if defined(ORCHESTRATE_TSAN) || defined(ORCHESTRATE_ASAN)
@@ -74,6 +77,11 @@ constexpr std::size_t kKept = 64;
 
 // The low end of the stack that this thread is on; null before it was asked for.
 constinit thread_local char* t_low = nullptr;
+
+void SetLow(char* low) noexcept {
+  t_low = low;
+  t_body_floor = reinterpret_cast<std::uintptr_t>(low + kBodyBytes);  // NOLINT
+}
 
 char* LowEnd() noexcept {
   pthread_attr_t attributes;
@@ -197,20 +205,19 @@ constinit IdleList g_idle;  // never destroyed: trivially
 }  // namespace
 
 std::size_t StackLeft() noexcept {
-  if (t_low == nullptr) t_low = LowEnd();
+  if (t_low == nullptr) SetLow(LowEnd());
   char* const here = static_cast<char*>(__builtin_frame_address(0));
   return here > t_low ? static_cast<std::size_t>(here - t_low) : 0;
 }
 
-StackRoom::StackRoom() noexcept : enough_(StackLeft() >= kBodyBytes) {
+void StackRoom::Look() noexcept {
+  enough_ = StackLeft() >= kBodyBytes;
 #ifdef ORCHESTRATE_FRESH_STACKS
   if (!enough_) fresh_ = g_idle.Take();
 #endif
 }
 
-StackRoom::~StackRoom() {
-  if (fresh_ != nullptr) g_idle.Give(*fresh_);
-}
+void StackRoom::GiveBack() noexcept { g_idle.Give(*fresh_); }
 
 #ifdef ORCHESTRATE_FRESH_STACKS
 namespace {
@@ -243,7 +250,7 @@ __attribute__((no_sanitize("thread"), noinline))
 void StackRoom::RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* argument) noexcept {
   Hop hop{call, argument};
   char* const outer = t_low;
-  t_low = stack.Low();
+  SetLow(stack.Low());
 #ifdef ORCHESTRATE_ASAN
   void* fake = nullptr;
   __sanitizer_start_switch_fiber(&fake, stack.Low(), static_cast<std::size_t>(stack.Top() - stack.Low()));
@@ -257,7 +264,7 @@ void StackRoom::RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* arg
 #else
   orchestrate_call_on(stack.Top(), Arrive, &hop);
 #endif
-  t_low = outer;
+  SetLow(outer);
 }
 #else
 void StackRoom::RunOn(FreshStack& /*stack*/, void (* /*call*/)(void*) noexcept, void* /*argument*/) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <orchestrate/base/export.hpp>
 
@@ -11,14 +12,21 @@ class FreshStack;
 // How much stack is left below the caller on this thread, in bytes.
 ORCHESTRATE_API std::size_t StackLeft() noexcept;
 
+// Where the stack of this thread is from here on too short for a body; all ones before it was asked for.
+extern ORCHESTRATE_API constinit thread_local std::uintptr_t t_body_floor;
+
 // Room on the stack for the body of a task: where the calling thread has little left, a fresh stack of the
 // same thread. Nothing else changes there: thread, thread-locals, the exceptions in flight.
 class ORCHESTRATE_API StackRoom {
  public:
-  StackRoom() noexcept;
+  StackRoom() noexcept {
+    if (reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) < t_body_floor) Look();  // NOLINT
+  }
   StackRoom(const StackRoom&) = delete;
   StackRoom& operator=(const StackRoom&) = delete;
-  ~StackRoom();
+  ~StackRoom() {
+    if (fresh_ != nullptr) GiveBack();
+  }
 
   // False when there was neither room nor memory for a fresh stack.
   explicit operator bool() const noexcept { return enough_ || fresh_ != nullptr; }
@@ -32,9 +40,11 @@ class ORCHESTRATE_API StackRoom {
   }
 
  private:
+  void Look() noexcept;
+  void GiveBack() noexcept;
   static void RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* argument) noexcept;
 
-  bool enough_;
+  bool enough_ = true;
   FreshStack* fresh_ = nullptr;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <thread>
 
 #include <orchestrate/base/slab_pool.hpp>
@@ -19,7 +20,8 @@ constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle run
 constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
 constexpr auto kSharedLinger =
     std::chrono::microseconds(500);                        // the same while others keep work to themselves
-constexpr int kPauses = 32;                                // between two looks, about 400 ns
+constexpr int kPauses = 32;                                // between two looks, about 400 ns,
+constexpr int kMostPauses = 16 * kPauses;                  // and at the most
 constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
 constexpr std::uint32_t kFairTurn = 61;                    // as every so often
 constexpr std::uint32_t kPasses = 16;                      // looks that leave work to others, at the most
@@ -31,6 +33,10 @@ std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
   const auto sample = static_cast<double>(TicksToDuration(kSample).count());
   return static_cast<std::uint64_t>(static_cast<double>(span.count()) * static_cast<double>(kSample) /
                                     sample);
+}
+
+void Pause(int pauses) noexcept {
+  for (int i = 0; i < pauses; ++i) sync::Relax();
 }
 
 }  // namespace
@@ -134,7 +140,7 @@ RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
     t_thread.running = node;
     ++t_thread.turn;
     node->ops->run(*node);
-    slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    slot.CountRan();
     if (permits_.LeaveIfOvercommitted()) return QueueNext(slot), SliceEnd::Overcommitted;
     if (done % 16 == 0 && ReadTicks() - begin > slice) return QueueNext(slot), SliceEnd::TimeIsUp;
   }
@@ -144,8 +150,38 @@ RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
 void RuntimeCore::QueueNext(Slot& slot) noexcept {
   WorkNode* node = std::exchange(slot.next, nullptr);
   if (node == nullptr) return;
-  if (!slot.deque.PushSeqCst(node)) injected_.Push(*node);
+  PushTo(slot, *node);
   WakeRunner();
+}
+
+// What a runner that looks for work saw the last time.
+struct RuntimeCore::Glance {
+  std::uint64_t pushed;   // to the queue that all share
+  std::uint64_t popped;   // from it
+  std::uint64_t taken;    // from the deques, as the oldest or the last
+  std::uint32_t claimed;  // run by threads from outside
+};
+
+RuntimeCore::Glance RuntimeCore::LookAround() const noexcept {
+  Glance seen{injected_.Pushed(), injected_.Popped(), 0, permits_.Ran()};
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const Slot* slot = slots_[i].load(std::memory_order_acquire)) seen.taken += slot->deque.Taken();
+  }
+  return seen;
+}
+
+// Threads that wait run what they wait for: to take it from under them costs both a trip between the cores.
+// So while they do, and no more than one piece of work lies there, it is left to them.
+bool RuntimeCore::IsTakenByOthers(const Glance& before, const Glance& now) const noexcept {
+  const bool from_outside = now.claimed != before.claimed && now.popped != before.popped;
+  if (!from_outside && now.taken == before.taken) return false;
+  std::size_t work = injected_.Size();
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count && work <= 1; ++i) {
+    if (const Slot* slot = slots_[i].load(std::memory_order_acquire)) work += slot->deque.Size();
+  }
+  return work <= 1;
 }
 
 // As the one that spins: true with a permit when there may be work.
@@ -154,43 +190,34 @@ bool RuntimeCore::LookForWork() noexcept {
   static const std::uint64_t shared_linger = SliceTicks(kSharedLinger);
   static const std::uint64_t polite = SliceTicks(kPolite);
   static const std::uint64_t ask_again = SliceTicks(kAskAgain);
-  auto seen = outside_posted_.load(std::memory_order_relaxed);
-  auto claimed = outside_ran_.load(std::memory_order_relaxed);
-  auto popped = injected_.Popped();
+  Glance seen = LookAround();
   std::uint32_t passes = 0;
+  int pauses = kPauses;
   auto begin = ReadTicks();
   std::uint64_t asked = 0;
-  for (;;) {
+  for (;; Pause(pauses)) {
+    const Glance now = LookAround();
+    // Each look fetches cache lines that they write: the longer they do without this runner, the rarer.
+    if (now.pushed != seen.pushed || now.taken != seen.taken) pauses = std::min(2 * pauses, kMostPauses);
     if (AnyWork()) {
-      // Threads that wait run what they wait for: to take it from under them costs both a trip between the
-      // cores. So while they do, only what nobody took since the last look is taken, and now and then
-      // anything.
-      const bool others_do = ++passes % kPasses != 0 &&
-                             claimed != outside_ran_.load(std::memory_order_relaxed) &&
-                             popped != injected_.Popped() && !AnyInDeques();
-      if (!others_do && permits_.StopSpinningAndAcquire()) return true;
-      if (others_do) {
-        claimed = outside_ran_.load(std::memory_order_relaxed);
-        popped = injected_.Popped();
-        for (int i = 0; i < kPauses; ++i) sync::Relax();
-        continue;
-      }
+      // But now and then anything is taken.
+      const bool leaves_it = ++passes % kPasses != 0 && IsTakenByOthers(seen, now);
+      if (!leaves_it && permits_.StopSpinningAndAcquire()) return true;
+      seen = now;
+      if (leaves_it) continue;
     } else if (HasSeveralCpus() && IsRunning()) {
       // While others keep submitting (and run their work themselves) it stays: a wake costs them more.
-      if (const auto posted = outside_posted_.load(std::memory_order_relaxed); posted != seen) {
-        seen = posted;
-        begin = ReadTicks();
-      }
-      const auto now = ReadTicks();
-      const auto looked = ElapsedTicks(begin, now);
+      if (now.pushed != seen.pushed) begin = ReadTicks();
+      seen = now;
+      const auto ticks = ReadTicks();
+      const auto looked = ElapsedTicks(begin, ticks);
       const bool is_shared = AnySharers();
-      if (is_shared && now - asked > ask_again) {
-        asked = now;
+      if (is_shared && ticks - asked > ask_again) {
+        asked = ticks;
         AskSharers();
       }
       if (looked < (is_shared ? shared_linger : linger)) {
         if (looked > polite) std::this_thread::yield();
-        for (int i = 0; i < kPauses; ++i) sync::Relax();
         continue;
       }
     }

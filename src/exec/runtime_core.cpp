@@ -118,12 +118,19 @@ void RuntimeCore::PostUrgent(Work work) noexcept {
 void RuntimeCore::Enqueue(WorkNode& node) noexcept {
   Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
   if (slot != nullptr) {
-    slot->posted.store(slot->posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if (!slot->deque.PushSeqCst(&node)) injected_.Push(node);  // the deque could not grow
+    slot->CountPosted(1);
+    PushTo(*slot, node);
     WakeRunner();
   } else {
     Inject(node);
   }
+}
+
+// What counts as posted to `slot`.
+void RuntimeCore::PushTo(Slot& slot, WorkNode& node) noexcept {
+  if (slot.deque.PushSeqCst(&node)) return;
+  injected_.Push(node);  // the deque could not grow; this counts, too
+  slot.CountPosted(-1);
 }
 
 // A node whose turn comes when `ending`, which does no more than return, has left the worker: the deque and
@@ -131,14 +138,13 @@ void RuntimeCore::Enqueue(WorkNode& node) noexcept {
 void RuntimeCore::EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept {
   Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
   if (slot == nullptr || t_thread.running != &ending || slot->next != nullptr) return Enqueue(node);
-  slot->posted.store(slot->posted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  slot->CountPosted(1);
   slot->next = &node;
 }
 
 void RuntimeCore::EnqueueLast(WorkNode& node) noexcept { Inject(node); }
 
 void RuntimeCore::Inject(WorkNode& node) noexcept {
-  outside_posted_.fetch_add(1, std::memory_order_relaxed);
   injected_.Push(node);
   WakeRunner();
   // The push first, then the phase; Retire() does it the other way round: this thread or that one finds the
@@ -180,7 +186,7 @@ void RuntimeCore::DropStale(Slot& slot) noexcept {
       continue;
     }
     node->ops->run(*node);
-    slot.ran.store(slot.ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    slot.CountRan();
   }
   while (count > 0) PutBack(&slot, *live[--count]);
 }
@@ -197,14 +203,17 @@ void RuntimeCore::DropStaleInjected() noexcept {
 
 // Nobody could see the node meanwhile: not a runner that looked for work, not DropQueued().
 void RuntimeCore::PutBack(Slot* slot, WorkNode& node) noexcept {
-  if (slot == nullptr || !slot->deque.PushSeqCst(&node)) injected_.Push(node);
+  if (slot == nullptr || !slot->deque.PushSeqCst(&node)) {
+    injected_.Push(node);  // counts once more as posted
+    outside_ran_.fetch_add(1, std::memory_order_release);
+  }
   WakeRunner();
   if (dropped_.load(std::memory_order_seq_cst)) DropQueued();
 }
 
 void RuntimeCore::NoteRan() noexcept {
   if (Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr) {
-    slot->ran.store(slot->ran.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    slot->CountRan();
   } else {
     outside_ran_.fetch_add(1, std::memory_order_release);
   }
@@ -212,8 +221,8 @@ void RuntimeCore::NoteRan() noexcept {
 
 // ---- permits ----
 
-void RuntimeCore::ReturnPermit() noexcept {
-  permits_.Release();
+void RuntimeCore::ReturnPermit(std::uint32_t ran) noexcept {
+  permits_.Release(ran);
   WakeRunnerIfNeeded();
   AskSharers();
   NoteQuiet();
@@ -273,15 +282,18 @@ void RuntimeCore::GiveSlot(Slot& slot) noexcept {
 // ---- quiet: nothing runs and nothing can run ----
 
 std::size_t RuntimeCore::Remaining() const noexcept {
-  // What ran is read first: as both only grow, equal sums mean that they were equal in between.
+  // What ran is read first: as it only grows, and what was posted is never less than it was then, equal sums
+  // mean that they were equal in between.
+  const auto borrowers = permits_.Ran();
   std::uint64_t ran = outside_ran_.load(std::memory_order_acquire);
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i)
     ran += slots_[i].load(std::memory_order_acquire)->ran.load(std::memory_order_acquire);
-  std::uint64_t posted = outside_posted_.load(std::memory_order_seq_cst);
+  std::uint64_t posted = taken_.load(std::memory_order_seq_cst);
   for (std::size_t i = 0; i < count; ++i)
     posted += slots_[i].load(std::memory_order_acquire)->posted.load(std::memory_order_acquire);
-  return posted > ran ? static_cast<std::size_t>(posted - ran) : 0;
+  posted += injected_.Pushed();  // last: what a deque refuses is counted here before it is uncounted there
+  return static_cast<std::size_t>(std::max<std::int64_t>(Permits::Less(posted - ran, borrowers), 0));
 }
 
 bool RuntimeCore::Quiet(bool with_timers) const noexcept {

@@ -23,6 +23,13 @@ namespace orchestrate::inline v1::detail {
 struct alignas(64) Slot {
   explicit Slot(RuntimeCore& core) : owner(&core) {}
 
+  // Release pairs with the acquire in Remaining(): what was counted elsewhere before is seen.
+  void CountPosted(int change) noexcept {
+    posted.store(posted.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(change),
+                 std::memory_order_release);
+  }
+  void CountRan() noexcept { ran.store(ran.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+
   RuntimeCore* owner;
   void* arena = nullptr;
   Slot* next_free = nullptr;
@@ -39,7 +46,7 @@ struct alignas(64) Slot {
   bool took_outside = false;         // the last piece of work came from outside before its turn
   std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
-  std::atomic<std::uint64_t> posted{0};
+  std::atomic<std::uint64_t> posted{0};  // written by its thread only, as the next
   std::atomic<std::uint64_t> ran{0};
   WorkStealingDeque<WorkNode*> deque{256};
 };
@@ -72,11 +79,11 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
   void NoteRan() noexcept;
   // Counts a body that a thread from outside runs although its entry is still in a queue.
-  void NoteTaken() noexcept { outside_posted_.fetch_add(1, std::memory_order_seq_cst); }
+  void NoteTaken() noexcept { taken_.fetch_add(1, std::memory_order_seq_cst); }
 
   // ---- permits ----
   [[nodiscard]] bool TryBorrow() noexcept { return permits_.TryAcquire(); }
-  void ReturnPermit() noexcept;
+  void ReturnPermit(std::uint32_t ran = 0) noexcept;
   void TakePermitBack() noexcept { permits_.AcquireForced(); }
   [[nodiscard]] bool BeginBlocked() noexcept;
   void EndBlocked() noexcept { blocked_.fetch_add(kBlockedChange - 1, std::memory_order_seq_cst); }
@@ -125,6 +132,9 @@ class RuntimeCore final : public Executor {
   void Runner(Slot& slot) noexcept;
   enum class SliceEnd : std::uint8_t { NoWork, TimeIsUp, Overcommitted };
   [[nodiscard]] SliceEnd WorkForASlice(Slot& slot) noexcept;
+  struct Glance;
+  [[nodiscard]] Glance LookAround() const noexcept;
+  [[nodiscard]] bool IsTakenByOthers(const Glance& before, const Glance& now) const noexcept;
   [[nodiscard]] bool LookForWork() noexcept;
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
   [[nodiscard]] WorkNode* FindFairly(Slot& slot) noexcept;
@@ -155,6 +165,7 @@ class RuntimeCore final : public Executor {
   void LeaveVirtualTime() noexcept;
   [[nodiscard]] bool MayJump() const noexcept;
   void NoteQuiet() noexcept;
+  void PushTo(Slot& slot, WorkNode& node) noexcept;
   void Inject(WorkNode& node) noexcept;
   void DropQueued() noexcept;
   void DropInjected() noexcept;
@@ -168,7 +179,9 @@ class RuntimeCore final : public Executor {
 
   alignas(64) Permits permits_;
   alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
-  alignas(64) std::atomic<std::uint64_t> outside_posted_{0};
+  // What was to be done is what was pushed to `injected_` and the deques, and `taken_`. What is done is what
+  // the permits and the slots count, and `outside_ran_`: whatever is taken out of a queue counts once.
+  alignas(64) std::atomic<std::uint64_t> taken_{0};
   std::atomic<std::uint64_t> outside_ran_{0};
   std::atomic<std::int64_t> urgent_{0};  // urgent work that has not left
   // How many threads from outside wait, and above that how often this number has changed.

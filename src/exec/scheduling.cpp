@@ -23,22 +23,19 @@ void PostLast(Executor& executor, WorkNode& node) noexcept {
 
 void PostUrgentNode(Executor& executor, WorkNode& node) noexcept { executor.PostUrgent(Work(node)); }
 
-bool Unqueue(Executor& executor, WorkNode& node) noexcept {
-  return ExecutorAccess::RuntimeOf(executor)->Unqueue(node);
-}
+bool Unqueue(RuntimeCore& runtime, WorkNode& node) noexcept { return runtime.Unqueue(node); }
 
-bool NoteTaken(Executor& executor) noexcept {
+bool NoteTaken(RuntimeCore& runtime) noexcept {
   if (t_thread.slot != nullptr) return false;  // the waiting body is counted already
-  ExecutorAccess::RuntimeOf(executor)->NoteTaken();
+  runtime.NoteTaken();
   return true;
 }
 
-void NoteRan(Executor& executor) noexcept { ExecutorAccess::RuntimeOf(executor)->NoteRan(); }
+void NoteRan(RuntimeCore& runtime) noexcept { runtime.NoteRan(); }
 
 // ---- claims ----
 
-ClaimRight::ClaimRight(Executor& executor) noexcept {
-  RuntimeCore* runtime = ExecutorAccess::RuntimeOf(executor);
+ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
   if (runtime == nullptr) return;
   RuntimeCore* own = t_thread.runtime;
   if (own == runtime) {
@@ -66,7 +63,7 @@ void ClaimRight::Return() noexcept {
     outer_runtime_->TakePermitBack();
     outer_runtime_->EndBlocked();
   }
-  borrowed_->ReturnPermit();
+  borrowed_->ReturnPermit(ran_);
 }
 
 // ---- blocking ----

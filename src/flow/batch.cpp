@@ -145,7 +145,7 @@ void Batch::Watch(BatchEntry& entry) noexcept {
   Join();
   entry.crew = this;
   entry.notify = WatchedEnded;
-  if (entry.core->waiters.Add(entry)) return;
+  if (AddWaiter(*entry.core, entry)) return;
   NoteEnd(*entry.core);
   (void)LeaveAsLast();
 }

@@ -172,7 +172,7 @@ bool PullConsumer::Call(TaskCore*& core) noexcept {
   ++t_thread.turn;                  // the function's time is not the next task's
   const FrameScope frame(Owner());  // its waits are the job's
   try {
-    Context context = ContextAccess::Share(*parent_);
+    Context context = ContextAccess::Borrow(*parent_);
     return pull_(context, core);
   } catch (...) {
     Stop(Error::FromCurrentException());

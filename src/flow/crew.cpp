@@ -160,10 +160,11 @@ Member* Crew::StartAnother() noexcept {
 
 // There is no work left for `member`: out of the queue with it, if it can still be found there.
 void Crew::CallBack(Member& member) noexcept {
-  if (ExecutorAccess::RuntimeOf(*executor_) == nullptr || !Unqueue(*executor_, member)) return;
+  RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
+  if (runtime == nullptr || !Unqueue(*runtime, member)) return;
   // One that has begun meanwhile, and was posted again, has to come back by itself.
   member.mark == kNotBegun ? Unref(*owner_) : PostBelow(*owner_, member);
-  NoteRan(*executor_);
+  NoteRan(*runtime);
 }
 
 bool Crew::HasJoined(Member& member) noexcept {
@@ -197,7 +198,7 @@ bool Crew::Park(Member& member) noexcept {
     if (notice == Notice::Ended) PostBelow(*self.crew->owner_, self);
     return nullptr;
   };
-  return member.Task()->waiters.Add(member);
+  return AddWaiter(*member.Task(), member);
 }
 
 void Crew::NoteFailure(const Error& error) noexcept {
@@ -226,18 +227,18 @@ bool Crew::TryJoin() noexcept {
 void Crew::Help() noexcept {
   // Asked of the owner, for the job may have ended since it was seen to run, and a strand be gone. A runtime
   // stays in memory.
-  if (RuntimeOf(*owner_) == nullptr) return;
-  Executor& executor = *executor_;
+  RuntimeCore* runtime = RuntimeOf(*owner_);
+  if (runtime == nullptr) return;
   if (members_ == nullptr) {
     if (!TryJoin()) return;
     HelpAlone();
     return Leave();
   }
-  const ClaimRight right(executor);
+  ClaimRight right(runtime);
   if (!right) return;
-  if (Unqueue(executor, members_[0])) {
+  if (Unqueue(*runtime, members_[0])) {
     Work(members_[0], Stint::Helping);
-    return NoteRan(executor);
+    return right.CountRun();
   }
   if (!TryJoin()) return;
   Member* member = HasMore() ? StartMember() : nullptr;

@@ -50,7 +50,6 @@ Job MakeFailedJob(Error error, const Where& where) {
   auto& core = MakeJob<NoBody>(where, 1);
   core.error.TrySet(std::move(error));
   core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
-  core.waiters.CloseUnshared();
   return JobAccess::Take(core);
 }
 

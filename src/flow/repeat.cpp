@@ -72,7 +72,7 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
     return true;
   }
   follows = true;  // before the list has it: the next step may come at once
-  if (core->waiters.Add(*this)) return false;
+  if (AddWaiter(*core, *this)) return false;
   follows = false;
   error = ReadError(*core);
   return true;

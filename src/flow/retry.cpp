@@ -85,7 +85,7 @@ void RetryMachine::Follow(const TaskHandle& inner, BodyResult& result) {
   if (core == nullptr) return Fail(result, WrongRetry("the work returned an empty task"));
   if (core == task) return Fail(result, {Errc::WouldDeadlock, "Retry: the work returned its own task"});
   result.end = BodyEnd::Pending;
-  if (core->waiters.Add(*this)) return;
+  if (AddWaiter(*core, *this)) return;
   result.end = BodyEnd::Value;
   if (Error error = ReadError(*core)) return Fail(result, std::move(error));
   Collect(*core, result);

@@ -34,7 +34,7 @@ struct Limit {
     listener.on_end = on_end;
     listener.notify = Notify;
     listener.release = React;
-    if (!task.waiters.Add(listener)) Notify(listener, task, Notice::Ended);
+    if (!AddWaiter(task, listener)) Notify(listener, task, Notice::Ended);
   }
 
   static TaskCore* Notify(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {

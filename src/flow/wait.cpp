@@ -103,7 +103,7 @@ Error JoinWait::Block() noexcept {
       return nullptr;
     };
     countdown.left.fetch_add(1, sync::memory_order_relaxed);
-    if (!core.waiters.Add(nodes[i])) countdown.left.fetch_sub(1, sync::memory_order_acq_rel);
+    if (!AddWaiter(core, nodes[i])) countdown.left.fetch_sub(1, sync::memory_order_acq_rel);
   }
   CountDown(countdown);
   for (int spin = 0; spin < kSpins && !countdown.Finished(); ++spin) sync::Relax();
@@ -225,7 +225,7 @@ Result<std::size_t> AnyOf::Wait() noexcept {
     AnyNode& node = places_[added].node;
     node.wait = &wait;
     node.notify = TellAny;
-    if (places_[added].core->waiters.Add(node)) continue;
+    if (AddWaiter(*places_[added].core, node)) continue;
     std::size_t none = kNone;
     if (wait.winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) wait.Finish();
     break;

@@ -191,15 +191,17 @@ bool Registration::Reset() noexcept {
 
 // ---- Context ----
 
-Context::Context(const Context& other) noexcept : node_(other.node_) { detail::RefNode(*node_); }
+Context::Context(const Context& other) noexcept : Context(other.Node()) { detail::RefNode(Node()); }
 
 Context& Context::operator=(const Context& other) noexcept {
-  detail::RefNode(*other.node_);
-  detail::UnrefNode(*std::exchange(node_, other.node_));
+  Context copy(other);
+  std::swap(word_, copy.word_);
   return *this;
 }
 
-Context::~Context() { detail::UnrefNode(*node_); }
+Context::~Context() {
+  if ((word_ & kBorrowed) == 0) detail::UnrefNode(Node());
+}
 
 Context Context::Background() { return ContextAccess::Share(detail::DefaultRoot()); }
 
@@ -228,7 +230,7 @@ Context Context::WithSharedValue(const void* key, std::shared_ptr<const void> va
 }
 
 const void* Context::SharedValue(const void* key) const noexcept {
-  for (const ScopeNode* at = node_->scope; at != nullptr;
+  for (const ScopeNode* at = Node().scope; at != nullptr;
        at = at->parent != nullptr ? at->parent->scope : nullptr) {
     if (const void* value = at->ValueOf(key)) return value;
   }
@@ -238,7 +240,7 @@ const void* Context::SharedValue(const void* key) const noexcept {
 bool Context::Cancel(Error cause) const noexcept {
   if (!cause) cause = Errc::Cancelled;
   const Context keep(*this);  // whoever sees the end may destroy this handle before the call returns
-  ContextNode& node = *keep.node_;
+  ContextNode& node = keep.Node();
   if ((node.flags & ContextNode::kRoot) != 0) return false;
   if ((node.flags & ContextNode::kTask) != 0)
     return detail::CancelTask(static_cast<detail::TaskCore&>(node), cause);
@@ -247,22 +249,22 @@ bool Context::Cancel(Error cause) const noexcept {
 }
 
 std::optional<TimePoint> Context::Deadline() const noexcept {
-  if (node_->scope->deadline == TimePoint::max()) return std::nullopt;
-  return node_->scope->deadline;
+  if (Node().scope->deadline == TimePoint::max()) return std::nullopt;
+  return Node().scope->deadline;
 }
 
 Registration Context::OnDone(Function<void()> fn) const {
   if (!fn) Error(Errc::InvalidArgument, "Context::OnDone: the function is empty").Rethrow();
-  auto callback = std::make_unique<detail::DoneCallback>(*node_, std::move(fn));
-  if (!detail::AddLink(*node_, *callback)) callback->PostNow();
+  auto callback = std::make_unique<detail::DoneCallback>(Node(), std::move(fn));
+  if (!detail::AddLink(Node(), *callback)) callback->PostNow();
   return Registration(callback.release());
 }
 
 std::stop_token Context::StopToken() const {
   auto made = std::make_unique<detail::StopBridge>();
-  auto& bridge = static_cast<detail::StopBridge&>(detail::ShareStopLink(*node_, *made));
+  auto& bridge = static_cast<detail::StopBridge&>(detail::ShareStopLink(Node(), *made));
   if (&bridge == made.get()) made.release();
-  if (!bridge.LinkTo(*node_) || IsDone()) bridge.source.request_stop();
+  if (!bridge.LinkTo(Node()) || IsDone()) bridge.source.request_stop();
   return bridge.source.get_token();
 }
 

@@ -43,7 +43,7 @@ constexpr WorkOps kPieceOps{RunQueuedPiece, DropQueuedPiece, IsStalePiece};
 void StartHere(TaskCore& core) noexcept {
   Executor& executor = ExecutorOf(core);
   if (executor.IsRunning() && !IsForked() && StackLeft() > kHelpStack) {
-    if (const ClaimRight right(executor); right) {
+    if (const ClaimRight right(ExecutorAccess::RuntimeOf(executor)); right) {
       if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
       core.state.store(kQueued, sync::memory_order_release);
       TryRun(core, kQueued);
@@ -103,8 +103,8 @@ ForkRegion::Taken ForkRegion::TakeAny() noexcept {
 }
 
 bool ForkRegion::Unqueue(ForkPiece& piece) noexcept {
-  if (runtime_ == nullptr || !detail::Unqueue(ExecutorOf(core_), piece)) return false;
-  NoteRan(ExecutorOf(core_));
+  if (runtime_ == nullptr || !detail::Unqueue(*runtime_, piece)) return false;
+  NoteRan(*runtime_);
   return true;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/thread_state.hpp"
 
@@ -25,6 +27,8 @@ class FrameScope {
 };
 
 // Internal to src/task.
+// Says whether somebody took over a reference that the caller has to spare.
+enum class Spare : std::uint8_t { None, Left, Taken };
 bool PostTask(TaskCore& core) noexcept;  // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
@@ -33,8 +37,13 @@ void NoteEnded(TaskCore& core) noexcept;
 // Changes `bits` of the state of a task in the phase `from`, once nobody pins it there; false when it has
 // left that. Acquire pairs with the release of whoever put it there.
 bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept;
+void FinishRun(TaskCore& core, BodyResult& result, Spare& spare) noexcept;  // as FinishBody()
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
-void NotifyWaiters(TaskCore& core) noexcept;
+void NotifyWaiters(TaskCore& core, Spare& spare) noexcept;
+inline void NotifyWaiters(TaskCore& core) noexcept {
+  auto none = Spare::None;
+  NotifyWaiters(core, none);
+}
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;

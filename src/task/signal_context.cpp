@@ -193,7 +193,7 @@ Context Context::WithSignal(std::initializer_list<int> signals) const {
     }
   }
   auto& table = detail::SignalTable::Get();  // made before there is a scope that leaves it
-  auto& scope = *new detail::SignalScope(*node_, signals);
+  auto& scope = *new detail::SignalScope(Node(), signals);
   Context context = detail::ContextAccess::Take(scope);
   table.Add(scope);
   return context;

@@ -3,6 +3,8 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
+#include "exec/runtime_core.hpp"
+#include "exec/thread_state.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
 
@@ -68,8 +70,16 @@ std::string_view TaskHandle::Name() const noexcept {
 // ---- between task and executor ----
 
 bool PostTask(TaskCore& core) noexcept {
+  if (IsForked()) return false;
+  if (RuntimeCore* own = t_thread.runtime;
+      own != nullptr && t_thread.slot != nullptr && own == RuntimeOf(core)) {
+    // A worker keeps its runtime.
+    if (!own->IsRunning()) return false;
+    own->Enqueue(core);
+    return true;
+  }
   const ExecutorUse executor(core);
-  if (!executor->IsRunning() || IsForked()) return false;
+  if (!executor->IsRunning()) return false;
   PostNode(*executor, core);
   return true;
 }

@@ -200,14 +200,18 @@ void UnrefLast(TaskCore& core) noexcept {
 
 void UnrefCreated(TaskCore& core) noexcept {
   // Under the lock of the list, so that a waiter which is told that its handle is the last one cannot free
-  // the core before this call has let go of it.
+  // the core before this call has let go of it. A task that ends from now on waits for the lock, too; one
+  // that has ended does not (AddWaiter()).
   std::uint32_t before = 0;
-  const bool open = core.waiters.WithLock([&core, &before](Waiter*& first) {
+  bool is_created = false;
+  (void)core.waiters.WithLock([&core, &before, &is_created](Waiter*& first) {
+    is_created = (core.state.load(sync::memory_order_seq_cst) & ContextNode::kPhaseMask) < kCompleted;
+    if (!is_created) return;
     before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
     if (before != 2) return;
     for (Waiter* at = first; at != nullptr; at = at->next) at->notify(*at, core, Notice::Look);
   });
-  if (!open) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
+  if (!is_created) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
   if (before == 1) UnrefLast(core);
 }
 
@@ -278,39 +282,6 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
   if (!PostTask(core)) Refuse(core);
 }
 
-void RunQueued(WorkNode& node) noexcept {
-  auto& core = static_cast<TaskCore&>(node);
-  if (core.successor != nullptr) PostSuccessor(core);
-  TryRun(core, kQueued, t_thread.running == &node ? Timing::InARow : Timing::Alone);
-  t_thread.running = nullptr;  // what the last reference destroys is no part of the task
-  Unref(core);
-}
-
-void DropQueued(WorkNode& node) noexcept {
-  auto& core = static_cast<TaskCore&>(node);
-  if (core.successor != nullptr) PostSuccessor(core);
-  if (Error ended = EndOf(core)) {
-    EndUnrun(core, kQueued, ended, kCancelled);
-    Unref(core);
-  } else {
-    Refuse(core);
-  }
-}
-
-bool IsStaleEntry(const WorkNode& node) noexcept {
-  return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
-}
-
-void Refuse(TaskCore& core) noexcept {
-  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
-  Unref(core);
-}
-
-void PostSuccessor(TaskCore& core) noexcept {
-  TaskCore* next = std::exchange(core.successor, nullptr);
-  PostBelow(*next, *next);
-}
-
 namespace {
 
 // A parent that has ended without being cancelled can end nothing any more: its own parent takes its place,
@@ -341,21 +312,24 @@ void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
   t_thread.left_turn = at_once ? t_thread.turn : ThreadState::kNoTurn;
 }
 
-}  // namespace
-
-bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
+bool TryStart(TaskCore& core, std::uint32_t from) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kPhaseMask) != from) return false;
     // Acquire pairs with the release of Submit() or TryAdopt(): callable, parent and scope are set.
   } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kRunning), sync::memory_order_acquire,
                                              sync::memory_order_relaxed));
+  return true;
+}
+
+void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
   BodyResult result;
-  if (Error ended = EndOf(core)) {
-    core.ticks.store(0, sync::memory_order_relaxed);
-    result = {.end = BodyEnd::Failure, .error = std::move(ended)};
-    FinishUncalled(core, result);
-    return true;
+  if (MayHaveEnded(core)) {
+    if (Error ended = SlowEndOf(core)) {
+      core.ticks.store(0, sync::memory_order_relaxed);
+      result = {.end = BodyEnd::Failure, .error = std::move(ended)};
+      return FinishUncalled(core, result);
+    }
   }
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
@@ -363,12 +337,55 @@ bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
   const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
-  if (result.end == BodyEnd::Pending) return true;  // somebody else may have finished it already
+  if (result.end == BodyEnd::Pending) return;  // somebody else may have finished it already
   const auto end = ReadTicks();
   core.ticks.store(end - begin, sync::memory_order_relaxed);
   if (timing == Timing::InARow) NoteLeft(core, end);
-  FinishBody(core, result);
+  FinishRun(core, result, spare);
+}
+
+}  // namespace
+
+bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
+  if (!TryStart(core, from)) return false;
+  auto none = Spare::None;
+  RunStarted(core, timing, none);
   return true;
+}
+
+void RunQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  auto spare = Spare::Left;
+  if (TryStart(core, kQueued))
+    RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare);
+  t_thread.running = nullptr;  // what the last reference destroys is no part of the task
+  if (spare == Spare::Left) Unref(core);
+}
+
+void DropQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  if (Error ended = EndOf(core)) {
+    EndUnrun(core, kQueued, ended, kCancelled);
+    Unref(core);
+  } else {
+    Refuse(core);
+  }
+}
+
+bool IsStaleEntry(const WorkNode& node) noexcept {
+  return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
+}
+
+void Refuse(TaskCore& core) noexcept {
+  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
+  Unref(core);
+}
+
+void PostSuccessor(TaskCore& core) noexcept {
+  TaskCore* next = std::exchange(core.successor, nullptr);
+  PostBelow(*next, *next);
 }
 
 }  // namespace orchestrate::inline v1::detail

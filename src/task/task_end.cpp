@@ -14,19 +14,21 @@ namespace {
 void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   // Release pairs with the acquire in PhaseNow(): who sees a terminal phase sees value, error and duration.
+  // seq_cst pairs with AddWaiter().
   while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | phase,
-                                           sync::memory_order_acq_rel, sync::memory_order_relaxed)) {
+                                           sync::memory_order_seq_cst, sync::memory_order_relaxed)) {
   }
 }
 
-// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster.
+// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster. seq_cst pairs with
+// AddWaiter().
 bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
   const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
   } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone,
-                                             sync::memory_order_acq_rel, sync::memory_order_relaxed));
+                                             sync::memory_order_seq_cst, sync::memory_order_relaxed));
   return true;
 }
 
@@ -48,8 +50,8 @@ bool SetError(TaskCore& core, Error error, std::uint32_t from) noexcept {
 // Everything but telling those who wait.
 void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   bool cancelled = (core.state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0;
-  if (!cancelled && core.scope != nullptr) {
-    if (Error ended = EndOf(core)) {
+  if (!cancelled && core.scope != nullptr && MayHaveEnded(core)) {
+    if (Error ended = SlowEndOf(core)) {
       SetError(core, EndWithOwn(std::move(ended), result.error), from);
       cancelled = true;
     }
@@ -57,8 +59,8 @@ void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   if (!cancelled && (result.end == BodyEnd::Failure || result.end == BodyEnd::Cancelled)) {
     cancelled = !SetError(core, std::move(result.error), from) || result.end == BodyEnd::Cancelled;
   }
-  core.Ops().destroy(core, kCallable);
-  NoteEnded(core);
+  if (!core.Ops().light) core.Ops().destroy(core, kCallable);
+  if ((core.flags & ContextNode::kSpawned) != 0) NoteEnded(core);
   if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from)) cancelled = true;
   const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   if (cancelled) {
@@ -69,14 +71,17 @@ void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   }
 }
 
-void Finish(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
-  End(core, result, from);
-  NotifyWaiters(core);
-}
-
 }  // namespace
 
-void FinishBody(TaskCore& core, BodyResult& result) noexcept { Finish(core, result, kRunning); }
+void FinishRun(TaskCore& core, BodyResult& result, Spare& spare) noexcept {
+  End(core, result, kRunning);
+  NotifyWaiters(core, spare);
+}
+
+void FinishBody(TaskCore& core, BodyResult& result) noexcept {
+  End(core, result, kRunning);
+  NotifyWaiters(core);
+}
 
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
   core.error.TrySet(std::move(result.error));
@@ -158,7 +163,8 @@ bool BeginSet(TaskCore& core) noexcept {
 
 void EndSet(TaskCore& core, BodyResult& result) noexcept {
   StampEnd(core);
-  Finish(core, result, kAdopting);
+  End(core, result, kAdopting);
+  NotifyWaiters(core);
 }
 
 void StampEnd(TaskCore& core) noexcept {
@@ -184,15 +190,18 @@ namespace {
 struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
   int nested = 0;              // calls of ReleaseSoon()
+  TaskCore* spare = nullptr;   // which the last to be told may take a reference of
 };
 
 // Returns the first of the continuations that this worker has to run now; the others follow one another.
-TaskCore* TellAll(TaskCore& core, Waiter* newest) noexcept {
+// Before the last is told, `spare` is offered: that one may be run and gone before this call returns.
+TaskCore* TellAll(TaskCore& core, Waiter* newest, TaskCore** spare = nullptr) noexcept {
   TaskCore* first = nullptr;
   TaskCore* last = nullptr;
   for (Waiter* at = WaiterList<TaskCore>::Reverse(newest); at != nullptr;) {
     Waiter& waiter = *at;
     at = at->next;
+    if (at == nullptr && spare != nullptr) *spare = &core;
     TaskCore* next = waiter.notify(waiter, core, Notice::Ended);
     if (next == nullptr) continue;
     const auto* runtime = RuntimeOf(*next);
@@ -214,14 +223,23 @@ void PostFirst(TaskCore* first) noexcept {
 
 }  // namespace
 
-void NotifyWaiters(TaskCore& core) noexcept {
+bool AddWaiter(TaskCore& core, Waiter& node) noexcept {
+  if (core.IsTerminal() || !core.waiters.Add(node)) return false;
+  // Whoever ends the task changes its phase first, and then looks for nodes.
+  if ((core.state.load(sync::memory_order_seq_cst) & ContextNode::kPhaseMask) < kCompleted) return true;
+  return !core.waiters.Remove(node);
+}
+
+void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
+  if (core.waiters.IsIdle()) return;
   Waiter* newest = core.waiters.Close();
   if (newest == nullptr) return;
   if (t_thread.draining != nullptr) return PostFirst(TellAll(core, newest));
   const bool single = newest->next == nullptr;
   Telling telling;
   t_thread.draining = &telling;
-  TaskCore* first = TellAll(core, newest);
+  TaskCore* first = TellAll(core, newest, spare == Spare::Left ? &telling.spare : nullptr);
+  if (spare == Spare::Left && std::exchange(telling.spare, nullptr) == nullptr) spare = Spare::Taken;
   if (first != nullptr && telling.ended == nullptr) {
     PostFollower(ExecutorOf(*first), *first, core);
   } else {
@@ -273,6 +291,13 @@ void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
 namespace {
 
 AfterNode* AsAfterNode(Waiter& waiter) noexcept;
+
+// For a continuation: the reference that whoever tells of the end has to spare, or one more.
+void RefEnded(TaskCore& predecessor) noexcept {
+  auto* telling = static_cast<Telling*>(t_thread.draining);
+  const bool spared = telling != nullptr && telling->spare == &predecessor;
+  spared ? void(telling->spare = nullptr) : Ref(predecessor);
+}
 
 // Those who wait for `core` or for what continues it.
 void TellToLook(TaskCore& core) noexcept {
@@ -339,7 +364,7 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
     return nullptr;
   }
   node.predecessor = &predecessor;
-  Ref(predecessor);
+  RefEnded(predecessor);
   if (TryAdopt(core, kAttached, kQueued, *parent)) {
     NoteQueued(core);
     return &core;  // with the list's reference
@@ -387,7 +412,7 @@ void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor),
                               sync::memory_order_relaxed);  // NOLINT
   node.successor->state.store(kAttached, sync::memory_order_release);
-  if (predecessor.waiters.Add(node)) return;
+  if (AddWaiter(predecessor, node)) return;
   // Ended before: the same, now; still never inside this call.
   if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostBelow(*core, *core);
 }

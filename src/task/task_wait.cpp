@@ -33,18 +33,18 @@ bool ClaimOnStrand(TaskCore& core) noexcept {
 
 // Runs a queued task here instead of waiting for somebody else to do it.
 void ClaimQueued(TaskCore& core) noexcept {
-  if (RuntimeOf(core) == nullptr) return void(ClaimOnStrand(core));
+  RuntimeCore* runtime = RuntimeOf(core);
+  if (runtime == nullptr) return void(ClaimOnStrand(core));
   StackRoom room;
   if (!room) return;
-  Executor& executor = ExecutorOf(core);
-  const ClaimRight right(executor);
+  ClaimRight right(runtime);
   if (!right) return;
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
-  const bool mine = Unqueue(executor, core);
+  const bool mine = Unqueue(*runtime, core);
   if (mine && core.successor != nullptr) PostSuccessor(core);
-  const bool counted = mine || NoteTaken(executor);
+  const bool counted = mine || NoteTaken(*runtime);
   room.Run([&core] { TryRun(core, kQueued); });
-  if (counted) NoteRan(executor);
+  if (counted) right.CountRun();
   if (mine) Unref(core);
 }
 
@@ -141,7 +141,7 @@ bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcep
     Claim(core);  // it may have been queued behind this body since the look before
     return core.IsTerminal() ? (failure = {}, true) : false;
   }
-  if (!core.waiters.Add(waiter)) return true;
+  if (!AddWaiter(core, waiter)) return true;
   for (;;) {
     failure = CannotEnd(core);
     if (until == nullptr && !failure) failure = LookAgain(core);

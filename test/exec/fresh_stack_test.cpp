@@ -15,12 +15,17 @@
 namespace orchestrate::detail {
 namespace {
 
+template <typename Call>
+[[gnu::noinline]] void InFrameOfItsOwn(Call&& call) {
+  call();
+}
+
 // Calls `call` where about `bytes` of stack are left.
 template <typename Call>
 [[gnu::noinline]] void With(std::size_t bytes, Call&& call) {
   void* const used = __builtin_alloca(StackLeft() - bytes);
   asm volatile("" : : "r"(used) : "memory");  // it counts as used
-  call();
+  InFrameOfItsOwn(call);
 }
 
 constexpr std::size_t kLittle = 48 * 1024;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -126,6 +127,25 @@ TEST_P(LifetimeOnWorkers, AContextKeptFromABodyIsStillGood) {
   EXPECT_FALSE(kept.front().IsDone());
   EXPECT_EQ(Invoke(kept.front(), [] { return 3; }).Get(), 3);
   EXPECT_FALSE(kept.front().Cancel()) << "the task has ended";
+}
+
+TEST_P(LifetimeOnWorkers, ABodyMayAssignToItsContextAndMoveFromIt) {
+  std::optional<Context> kept;
+  std::optional<Context> moved;
+  Invoke(ctx_, [&](Context& ctx) {
+    kept = ctx;
+    ctx = ctx.WithCancel();
+    ctx.Cancel();
+    EXPECT_TRUE(ctx.IsDone());
+    EXPECT_FALSE(kept->IsDone());
+    ctx = *kept;
+    const Context& same = ctx;
+    ctx = same;
+    moved = std::move(ctx);
+  }).Get();
+  kept.reset();
+  EXPECT_FALSE(moved->IsDone());
+  EXPECT_EQ(Invoke(*moved, [] { return 3; }).Get(), 3);
 }
 
 // D19

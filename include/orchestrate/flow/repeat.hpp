@@ -38,7 +38,7 @@ struct RepeatBody final : RepeatMachine {
 
   decltype(auto) Call() {
     if constexpr (kTakesContext<F>) {
-      Context context = ContextAccess::Share(*job);
+      Context context = ContextAccess::Borrow(*job);
       return fn(context);
     } else {
       return fn();

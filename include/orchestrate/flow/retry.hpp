@@ -46,7 +46,7 @@ struct RetryBody final : RetryMachine {
 
   decltype(auto) Call() {
     if constexpr (kTakesContext<F>) {
-      Context context = ContextAccess::Share(*task);
+      Context context = ContextAccess::Borrow(*task);
       return fn(context);
     } else {
       return fn();

@@ -32,7 +32,7 @@ struct AfterBody {
 template <class F, class... Args>
 decltype(auto) CallWith(F& fn, TaskCore& core, Args&&... args) {
   if constexpr (kTakesContext<F, Args...>) {
-    Context context = ContextAccess::Share(core);
+    Context context = ContextAccess::Borrow(core);
     return fn(context, std::forward<Args>(args)...);
   } else {
     return fn(std::forward<Args>(args)...);

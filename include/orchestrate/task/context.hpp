@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -114,7 +115,7 @@ class ORCHESTRATE_API Context {
   /// Returns why this context has ended, empty while it has not.
   ///
   /// @par Complexity  O(1) while nothing has ended since the last call, else the depth of the tree.
-  [[nodiscard]] Error Err() const noexcept { return detail::EndOf(*node_); }
+  [[nodiscard]] Error Err() const noexcept { return detail::EndOf(Node()); }
 
   /// Tells whether this context has ended.
   [[nodiscard]] bool IsDone() const noexcept { return static_cast<bool>(Err()); }
@@ -139,29 +140,38 @@ class ORCHESTRATE_API Context {
   }
 
   /// Returns the executor where work under this context runs.
-  [[nodiscard]] Executor& GetExecutor() const noexcept { return detail::ExecutorOf(*node_); }
+  [[nodiscard]] Executor& GetExecutor() const noexcept { return detail::ExecutorOf(Node()); }
 
   /// Returns the time by the executor's clock.
   [[nodiscard]] TimePoint Now() const noexcept { return GetExecutor().Now(); }
 
  private:
   friend struct detail::ContextAccess;
-  explicit Context(detail::ContextNode& node) noexcept : node_(&node) {}  // takes over a reference
+  explicit Context(detail::ContextNode& node, std::uintptr_t borrowed = 0) noexcept
+      : word_(reinterpret_cast<std::uintptr_t>(&node) | borrowed) {
+  }  // NOLINT: takes over a reference, or none
+
+  [[nodiscard]] detail::ContextNode& Node() const noexcept {
+    return *reinterpret_cast<detail::ContextNode*>(word_ & ~kBorrowed);  // NOLINT
+  }
 
   [[nodiscard]] Context WithSharedValue(const void* key, std::shared_ptr<const void> value) const;
   [[nodiscard]] const void* SharedValue(const void* key) const noexcept;
 
-  detail::ContextNode* node_;
+  static constexpr std::uintptr_t kBorrowed = 1;
+  std::uintptr_t word_;  // the node's address; kBorrowed: without a reference, which copies take
 };
 
 namespace detail {
 struct ContextAccess {
-  static ContextNode& Node(const Context& context) noexcept { return *context.node_; }
+  static ContextNode& Node(const Context& context) noexcept { return context.Node(); }
   static Context Take(ContextNode& node) noexcept { return Context(node); }
   static Context Share(ContextNode& node) noexcept {
     RefNode(node);
     return Context(node);
   }
+  // For a call during which `node` stays: what is given to a body, which may copy it or assign to it.
+  static Context Borrow(ContextNode& node) noexcept { return Context(node, Context::kBorrowed); }
 };
 }  // namespace detail
 

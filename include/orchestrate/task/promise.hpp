@@ -106,7 +106,6 @@ Task<std::decay_t<T>> Completed(T&& value, std::source_location location = std::
   auto task = detail::TaskAccess::Take(core);
   ::new (static_cast<void*>(&core.value)) V(std::forward<T>(value));
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
-  core.waiters.CloseUnshared();
   return task;
 }
 
@@ -114,7 +113,6 @@ Task<std::decay_t<T>> Completed(T&& value, std::source_location location = std::
 inline Task<void> Completed(std::source_location location = std::source_location::current()) {
   auto& core = detail::MakeBlock<void, detail::NoBody>(location, 1);
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
-  core.waiters.CloseUnshared();
   return detail::TaskAccess::Take(core);
 }
 

@@ -285,7 +285,7 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   }
   Ref(outer);
   result.end = BodyEnd::Pending;
-  if (!core->waiters.Add(*node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
+  if (!AddWaiter(*core, *node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
 }
 
 // A task that nobody has started and no other handle knows.
@@ -306,7 +306,6 @@ Task<T> MakeFailed(Error error, const Where& where) {
   auto& core = MakeBlock<T, NoBody>(where.Location(), 1);
   core.error.TrySet(std::move(error));
   core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
-  core.waiters.CloseUnshared();
   return TaskAccess::Take(core);
 }
 

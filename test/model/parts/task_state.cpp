@@ -225,6 +225,35 @@ const Register kHandle("task state", "TheLastToLetGoReleasesIt", [](Program& pro
   });
 });
 
+const Register kLate("task state", "WhoComesAtTheEndIsToldOrSeesIt", [](Program& program) {
+  auto& state = Make<State>(program, 3U, ModelTask::Return);
+  auto& added = Make<bool>(false);
+  state.task->Queue();
+  program.Thread([&] { RunQueued(*state.task); });
+  program.Thread([&] {
+    added = AddWaiter(*state.task, state.task->waiter);
+    if (!added) Check(state.task->value == 7, "who is refused sees the value");
+    Unref(*state.task);
+  });
+  program.Finally([&] {
+    Check(state.fate.told == (added ? 1 : 0), "who is not refused is told once");
+    Unref(*state.task);
+    state.CheckGone(state.fate);
+  });
+});
+
+// As the next, where nobody waits: who ends the task does not close the list then.
+const Register kDroppedAlone("task state", "AHandleGoesWhileTheTaskStartsAndEnds", [](Program& program) {
+  auto& state = Make<State>(program, 2U, ModelTask::Return);
+  program.Thread([&] {
+    Start(*state.task, state.Root());
+    state.RunPosted();
+    Unref(*state.task);
+  });
+  program.Thread([&] { Unref(*state.task); });
+  program.Finally([&] { state.CheckGone(state.fate); });
+});
+
 // The last handle of a task that nobody has run goes while somebody else runs it.
 const Register kDropped("task state", "ACreatedTaskIsRunOrEndsWithItsLastHandle", [](Program& program) {
   auto& state = Make<State>(program, 2U, ModelTask::Return);

@@ -9,10 +9,14 @@ struct Subject {
   detail::WaiterList<Subject> waiters;
   sync::plain<int> outcome{0};
   sync::atomic<std::uint32_t> looks{0};
+  sync::atomic<std::uint32_t> ended{0};
+  sync::atomic<std::uint32_t> refs{2};
 
   // What ends a task does.
   void End() {
     outcome = 7;
+    ended.fetch_add(1, memory_order_seq_cst);
+    if (waiters.IsIdle()) return;
     using List = detail::WaiterList<Subject>;
     for (auto* at = List::Reverse(waiters.Close()); at != nullptr;) {
       auto& waiter = *at;
@@ -21,6 +25,12 @@ struct Subject {
     }
   }
 };
+
+// What whoever waits for a task does; false when it has ended.
+bool AddTo(Subject& subject, detail::WaiterOf<Subject>& waiter) {
+  if (subject.ended.load(memory_order_acquire) != 0 || !subject.waiters.Add(waiter)) return false;
+  return subject.ended.load(memory_order_seq_cst) == 0 || !subject.waiters.Remove(waiter);
+}
 
 // Dies as soon as it was told, or has left the list.
 struct Told : detail::WaiterOf<Subject> {
@@ -50,13 +60,13 @@ struct Told : detail::WaiterOf<Subject> {
 
 void AddAndWait(Subject& subject) {
   auto* waiter = new Told;
-  if (subject.waiters.Add(*waiter)) waiter->Wait();
+  if (AddTo(subject, *waiter)) waiter->Wait();
   Check(subject.outcome == 7, "awake before the outcome is there");
 }
 
 void AddAndGiveUp(Subject& subject) {
   auto* waiter = new Told;
-  if (subject.waiters.Add(*waiter) && !subject.waiters.Remove(*waiter)) waiter->Wait();
+  if (AddTo(subject, *waiter) && !subject.waiters.Remove(*waiter)) waiter->Wait();
   delete waiter;
 }
 
@@ -72,6 +82,27 @@ const Register kRemoved("waiter list", "WhoGivesUpIsToldOrForgotten", [](Program
   program.Thread([&subject] { subject.End(); });
   program.Thread([&subject] { AddAndGiveUp(subject); });
   program.Thread([&subject] { AddAndWait(subject); });
+});
+
+// As when a handle of a task that was not started goes: the lock is held while the reference is given up.
+const Register kLock("waiter list", "WhoEndsItWaitsForWhoHoldsTheLock", [](Program& program) {
+  auto* subject = new Subject;
+  const auto unref = [subject] {
+    if (subject->refs.fetch_sub(1, memory_order_acq_rel) == 1) delete subject;
+  };
+  program.Thread([=] {
+    subject->End();
+    unref();
+  });
+  program.Thread([=] {
+    bool gone = false;
+    (void)subject->waiters.WithLock([subject, &gone](auto*&) {
+      if (subject->ended.load(memory_order_seq_cst) != 0) return;
+      gone = true;
+      Check(subject->refs.fetch_sub(1, memory_order_acq_rel) == 2, "who ends it has the other one");
+    });
+    if (!gone) unref();
+  });
 });
 
 // As a strand does: something was written elsewhere, and those who wait are told to look at it.

@@ -31,30 +31,34 @@ ORCHESTRATE_API void PostLast(Executor& executor, WorkNode& node) noexcept;
 ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept;
 
 // Takes `node` out of its queue when it can be found there at once; false leaves a stale entry behind.
-ORCHESTRATE_API bool Unqueue(Executor& executor, WorkNode& node) noexcept;
+[[nodiscard]] ORCHESTRATE_API bool Unqueue(RuntimeCore& runtime, WorkNode& node) noexcept;
 
 // Counts a task that this thread runs although its entry is still queued; false when that is not needed.
-ORCHESTRATE_API bool NoteTaken(Executor& executor) noexcept;
+[[nodiscard]] ORCHESTRATE_API bool NoteTaken(RuntimeCore& runtime) noexcept;
 
 // Counts a node that was taken out by Unqueue(), or counted by NoteTaken(), as done.
-ORCHESTRATE_API void NoteRan(Executor& executor) noexcept;
+ORCHESTRATE_API void NoteRan(RuntimeCore& runtime) noexcept;
 
-// The right to run a queued task of `executor` on this thread while the object lives.
+// The right to run a queued task of `runtime`, which may be null, on this thread while the object lives.
 class ORCHESTRATE_API ClaimRight {
  public:
-  explicit ClaimRight(Executor& executor) noexcept;
+  explicit ClaimRight(RuntimeCore* runtime) noexcept;
   ClaimRight(const ClaimRight&) = delete;
   ClaimRight& operator=(const ClaimRight&) = delete;
   ~ClaimRight() {
     if (borrowed_ != nullptr) Return();
   }
   explicit operator bool() const noexcept { return granted_; }
+  // NoteRan() for what was run under the right, as long as that is there.
+  void CountRun() noexcept { borrowed_ != nullptr ? void(++ran_) : NoteRan(*runtime_); }
 
  private:
   void Return() noexcept;
+  RuntimeCore* runtime_;
   RuntimeCore* borrowed_ = nullptr;
   RuntimeCore* outer_runtime_ = nullptr;
   Slot* outer_slot_ = nullptr;
+  std::uint32_t ran_ = 0;
   bool granted_ = false;
 };
 

@@ -78,16 +78,18 @@ ORCHESTRATE_API bool TryRefNode(ContextNode& node) noexcept;
 
 ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
 
-// Why `node` has ended, empty while it has not. O(1) unless something ended or a deadline is near the top.
-[[nodiscard]] inline Error EndOf(ContextNode& node) noexcept {
+// False: `node` has not ended.
+[[nodiscard]] inline bool MayHaveEnded(const ContextNode& node) noexcept {
   // Acquire pairs with the release increment in PublishEnd(): whoever sees the new epoch sees the flag.
   const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
-  if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) &&
-      (node.scope->flags & ContextNode::kDeadline) == 0 &&
-      (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) == 0) {
-    return {};
-  }
-  return SlowEndOf(node);
+  return epoch != node.seen_epoch.load(sync::memory_order_relaxed) ||
+         (node.scope->flags & ContextNode::kDeadline) != 0 ||
+         (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) != 0;
+}
+
+// Why `node` has ended, empty while it has not. O(1) unless something ended or a deadline is near the top.
+[[nodiscard]] inline Error EndOf(ContextNode& node) noexcept {
+  return MayHaveEnded(node) ? SlowEndOf(node) : Error();
 }
 
 // Ends a scope; false when it has ended before.

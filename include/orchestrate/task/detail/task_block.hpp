@@ -127,7 +127,7 @@ struct CallBody {
   template <class T>
   void operator()(ValueCore<T>& core, BodyResult& result) noexcept {
     if constexpr (kTakesContext<F>) {
-      Context context = ContextAccess::Share(core);
+      Context context = ContextAccess::Borrow(core);
       RunInto(core, result, [&]() -> decltype(auto) { return fn(context); });
     } else {
       RunInto(core, result, [&]() -> decltype(auto) { return fn(); });

@@ -188,6 +188,8 @@ struct AfterNode : ChainNode {
   TaskCore* predecessor = nullptr;  // a reference once the predecessor has ended
 };
 enum class AfterMode : std::uint8_t { OnValue, Always };
+// Adds a node that is told of the end; false when the task has ended: then it is told nothing.
+[[nodiscard]] ORCHESTRATE_API bool AddWaiter(TaskCore& core, Waiter& node) noexcept;
 // Attaches `node.successor` (created, with a reference for the list) to `predecessor`.
 ORCHESTRATE_API void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept;
 
