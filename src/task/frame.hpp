@@ -38,12 +38,18 @@ void NoteEnded(TaskCore& core) noexcept;
 // left that. Acquire pairs with the release of whoever put it there.
 bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept;
 void FinishRun(TaskCore& core, BodyResult& result, Spare& spare) noexcept;  // as FinishBody()
+// Any phase before Running → Adopting → terminal, without telling anybody yet. What belongs to nobody gets
+// `parent`, if there is one: its runtime is told of an error that nobody reads.
+bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
+                 ContextNode* parent = nullptr) noexcept;
 void FinishUncalled(TaskCore& core, BodyResult& result) noexcept;  // the context had ended at the start
 void NotifyWaiters(TaskCore& core, Spare& spare) noexcept;
 inline void NotifyWaiters(TaskCore& core) noexcept {
   auto none = Spare::None;
   NotifyWaiters(core, none);
 }
+// For a continuation: the reference that whoever tells of the end has to spare, or one more.
+void RefEnded(TaskCore& predecessor) noexcept;
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;

@@ -1,7 +1,5 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
-#include <vector>
-
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
@@ -91,12 +89,7 @@ void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
   NotifyWaiters(core);
 }
 
-namespace {
-
-// Any phase before Running → Adopting → terminal, without telling anybody yet. What belongs to nobody gets
-// `parent`, if there is one: its runtime is told of an error that nobody reads.
-bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
-                 ContextNode* parent = nullptr) noexcept {
+bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode* parent) noexcept {
   if (!TryFlip(core, from, from ^ kAdopting)) return false;
   if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
@@ -105,6 +98,8 @@ bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
   SetTerminal(core, to | ContextNode::kEnded);
   return true;
 }
+
+namespace {
 
 // A task without a body, held in the phase Adopting, → Cancelled.
 void EndOpen(TaskCore& core) noexcept {
@@ -286,135 +281,10 @@ void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
   TellLater(node);
 }
 
-// ---- continuations ----
-
-namespace {
-
-AfterNode* AsAfterNode(Waiter& waiter) noexcept;
-
-// For a continuation: the reference that whoever tells of the end has to spare, or one more.
 void RefEnded(TaskCore& predecessor) noexcept {
   auto* telling = static_cast<Telling*>(t_thread.draining);
   const bool spared = telling != nullptr && telling->spare == &predecessor;
   spared ? void(telling->spare = nullptr) : Ref(predecessor);
-}
-
-// Those who wait for `core` or for what continues it.
-void TellToLook(TaskCore& core) noexcept {
-  std::vector<TaskCore*> more;  // with references
-  const auto tell = [&more](TaskCore& task) {
-    task.waiters.WithLock([&more, &task](Waiter*& first) {
-      for (Waiter* at = first; at != nullptr; at = at->next) {
-        at->notify(*at, task, Notice::Look);
-        AfterNode* after = AsAfterNode(*at);
-        if (after == nullptr) continue;
-        try {
-          more.push_back(after->successor);
-          Ref(*after->successor);
-        } catch (...) {  // then these wait until something else happens
-        }
-      }
-    });
-  };
-  tell(core);
-  while (!more.empty()) {
-    TaskCore& next = *more.back();
-    more.pop_back();
-    tell(next);
-    Unref(next);
-  }
-}
-
-// The context of a continuation that was given none; null when there was none and no way to make one.
-ContextNode* InheritedParent(const TaskCore& predecessor, Error& failure) noexcept {
-  if (predecessor.parent != nullptr) return predecessor.parent;
-  try {
-    return &DefaultRoot();
-  } catch (...) {
-    failure = Error::FromCurrentException();
-    return nullptr;
-  }
-}
-
-// Ends a continuation that is not called, with the error that `why` returns; `parent` may be null.
-template <class Why>
-void EndUncalled(AfterNode& node, std::uint32_t phase, ContextNode* parent, Why why) noexcept {
-  TaskCore& core = *node.successor;
-  if (core.PhaseNow() == kAttached && core.error.TrySet(why()) &&
-      TryEndUnrun(core, kAttached, phase, parent)) {
-    return TellLater(node);
-  }
-  Unref(core);
-}
-
-// The predecessor has ended: the continuation takes its error over, or is handed to its executor.
-TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) noexcept {
-  auto& node = static_cast<AfterNode&>(waiter);
-  TaskCore& core = *node.successor;
-  const auto phase = predecessor.PhaseNow();
-  if (mode == AfterMode::OnValue && phase != kCompleted) {
-    EndUncalled(node, phase, predecessor.parent, [&predecessor] { return ReadError(predecessor); });
-    return nullptr;
-  }
-  Error failure;
-  ContextNode* parent = core.parent;
-  if (parent == nullptr) parent = InheritedParent(predecessor, failure);
-  if (parent == nullptr) {
-    EndUncalled(node, kFailed, nullptr, [&failure] { return failure; });
-    return nullptr;
-  }
-  node.predecessor = &predecessor;
-  RefEnded(predecessor);
-  if (TryAdopt(core, kAttached, kQueued, *parent)) {
-    NoteQueued(core);
-    return &core;  // with the list's reference
-  }
-  node.predecessor = nullptr;
-  Unref(predecessor);
-  Unref(core);
-  return nullptr;
-}
-
-TaskCore* OnValueNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noexcept {
-  return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::OnValue) : nullptr;
-}
-
-TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noexcept {
-  return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::Always) : nullptr;
-}
-
-AfterNode* AsAfterNode(Waiter& waiter) noexcept {
-  const bool is_one = waiter.notify == OnValueNotice || waiter.notify == AlwaysNotice;
-  return is_one ? &static_cast<AfterNode&>(waiter) : nullptr;
-}
-
-}  // namespace
-
-void NoteQueued(TaskCore& core) noexcept {
-  if (RuntimeOf(core) == nullptr) TellToLook(core);
-}
-
-// A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
-// What is queued or attached was not ended, and has a reference that it does not lose before.
-TaskCore* SharePredecessor(TaskCore& core) noexcept {
-  if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
-  auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
-  const auto phase = predecessor->PhaseNow();
-  const bool is_open = phase == kQueued || phase == kAttached;
-  if (is_open) Ref(*predecessor);
-  // Release pairs with the acquire of whoever changes the phase next: the reference comes first.
-  core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);
-  return is_open ? predecessor : nullptr;
-}
-
-void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
-  node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
-  node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor),
-                              sync::memory_order_relaxed);  // NOLINT
-  node.successor->state.store(kAttached, sync::memory_order_release);
-  if (AddWaiter(predecessor, node)) return;
-  // Ended before: the same, now; still never inside this call.
-  if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostBelow(*core, *core);
 }
 
 }  // namespace orchestrate::inline v1::detail
