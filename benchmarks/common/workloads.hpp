@@ -61,7 +61,8 @@ long Queens(Way& way, const Board& board, int row) {
 inline constexpr int kMatrix = 1024;
 inline constexpr int kMatrixLeaf = 32;
 
-inline void MultiplyLeaf(const double* a, const double* b, double* c) {
+// Not inlined, so that all programs run the same instructions.
+[[gnu::noinline]] inline void MultiplyLeaf(const double* a, const double* b, double* c) {
   for (int i = 0; i < kMatrixLeaf; ++i) {
     for (int k = 0; k < kMatrixLeaf; ++k) {
       const double factor = a[i * kMatrix + k];
