@@ -6,18 +6,24 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
   core = &task;
   step = &next;
   parties.Reset();
-  try {
-    Begin(until);
-  } catch (...) {
-    Leave();
-    return Error::FromCurrentException();
+  if (timers == nullptr) timers = &ExecutorOf(task).Timers();  // before the link, which uses them
+  if (!is_linked) {
+    try {
+      is_linked = AddLink(task, *this);
+    } catch (...) {
+      return Error::FromCurrentException();
+    }
+    if (!is_linked) until = TimePoint::min();  // it has ended
   }
+  timers->AddPending();
+  is_pending = true;
+  Arm(until);
   PostSecond();
   return {};
 }
 
 Error Pause::Finish() noexcept {
-  Leave();
+  if (std::exchange(is_pending, false)) timers->RemovePending();
   if (!was_shut_down) return {};
   return Error(Errc::Cancelled).WithCause(Errc::ShutDown);
 }

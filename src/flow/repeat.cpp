@@ -30,6 +30,15 @@ Error CheckRepeat(Nanoseconds interval, const RepeatOptions& options) {
   return {};
 }
 
+namespace {
+
+// One step at a time writes them.
+void Add(sync::atomic<std::size_t>& count, std::size_t more) noexcept {
+  count.store(count.load(sync::memory_order_relaxed) + more, sync::memory_order_relaxed);
+}
+
+}  // namespace
+
 RepeatMachine::RepeatMachine(Nanoseconds every, const RepeatOptions& how) noexcept
     : Waiter{OnFollowedEnd, nullptr}, interval(every), options(how), random(how.seed) {}
 
@@ -48,7 +57,7 @@ void RepeatMachine::Step() noexcept {
 }
 
 void RepeatMachine::CallOnce() noexcept {
-  job->state_of_job.runs.fetch_add(1, sync::memory_order_relaxed);
+  Add(job->state_of_job.runs, 1);
   Error error;
   {
     const FrameScope frame(*job);
@@ -114,8 +123,7 @@ TimePoint RepeatMachine::NextDue(TimePoint now) noexcept {
   const std::int64_t not_late = elapsed / interval + (elapsed % interval != Nanoseconds::zero() ? 1 : 0);
   std::int64_t ticks = std::max<std::int64_t>(not_late - 1, 1);  // its jitter may still bring it in time
   if (SaturatingAdd(SaturatingAdd(tick, ticks * interval), shift) < earliest) ticks = not_late;
-  if (!backs_off)
-    job->state_of_job.missed.fetch_add(static_cast<std::size_t>(ticks - 1), sync::memory_order_relaxed);
+  if (!backs_off) Add(job->state_of_job.missed, static_cast<std::size_t>(ticks - 1));
   tick = SaturatingAdd(tick, ticks * interval);
   return SaturatingAdd(tick, shift);
 }
@@ -133,6 +141,7 @@ void RepeatMachine::Drop() noexcept {
 
 void RepeatMachine::Finish(const Error& error, Error failure) noexcept {
   JobCore& core = *job;
+  pause.Close();
   if (error) CancelTask(core, error);
   BodyResult result;
   if (failure) Fail(result, std::move(failure));

@@ -148,6 +148,7 @@ void RetryMachine::Drop() noexcept {
 
 void RetryMachine::Finish(BodyResult& result) noexcept {
   TaskCore& core = *task;
+  pause.Close();
   StampEnd(core);
   FinishBody(core, result);  // this object is gone
   Unref(core);

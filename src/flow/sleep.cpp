@@ -1,6 +1,7 @@
 #include <orchestrate/flow/sleep.hpp>
 
 #include <string>
+#include <utility>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/nap.hpp>
@@ -26,7 +27,33 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   [[nodiscard]] ContextNode& NapContext() noexcept { return *parent; }
   [[nodiscard]] TimerService*& NapTimers() noexcept { return TaskCore::timers; }
 
+  // Counts as pending work until Leave(). Throws std::bad_alloc, then it does not sleep.
+  void Begin(TimePoint until) {
+    TaskCore::timers = &ExecutorOf(*parent).Timers();
+    TaskCore::timers->AddPending();
+    if (NeedsLink() && !AddLink(*parent, *this)) until = TimePoint::min();
+    Arm(until);
+  }
+
+  // After Begin(), also when that threw: it is pending no more.
+  void Leave() noexcept {
+    TimerService* kept = std::exchange(TaskCore::timers, nullptr);
+    if (kept != nullptr) kept->RemovePending();
+  }
+
+  // False when OnWake() was called or will be.
+  [[nodiscard]] bool End() noexcept {
+    RemoveLink(*parent, *this);
+    return TaskCore::timers->Cancel(*this);
+  }
+
+  // A runtime's root ends together with the runtime's timers, which wakes it as well.
+  [[nodiscard]] bool NeedsLink() const noexcept {
+    return (parent->flags & kRoot) == 0 || RuntimeOf(*parent) == nullptr;
+  }
+
   void OnWake(TimerEvent event) noexcept {
+    RemoveLink(*parent, *this);  // afterwards nobody hurries it any more
     if (event == TimerEvent::ShutDown && !EndOf(*this)) {
       CancelTask(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown));
     } else if (BeginSet(*this)) {
@@ -68,7 +95,7 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
 static_assert(sizeof(SleepCore) <= 192, "a pending sleep costs three cache lines");
 
 // Arms an unshared sleep, or ends it with the error of its context.
-void Arm(SleepCore& core, ContextNode& parent, TimePoint until) {
+void Begin(SleepCore& core, ContextNode& parent, TimePoint until) {
   Adopt(core, parent);
   core.flags &= ~std::uint32_t{ContextNode::kObserved};  // observers see bodies
   if (Error ended = EndOf(parent)) {
@@ -89,7 +116,7 @@ Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
   auto task = TaskAccess::Take<void>(core);
   try {
     SetName(core, where.Name());
-    Arm(core, parent, until);
+    Begin(core, parent, until);
   } catch (...) {
     core.GoAway();  // the timer's reference
     throw;
