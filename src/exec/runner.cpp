@@ -20,8 +20,8 @@ constexpr auto kLinger = std::chrono::microseconds(50);  // how long an idle run
 constexpr auto kPolite = std::chrono::microseconds(5);   // after which it offers its core to others
 constexpr auto kSharedLinger =
     std::chrono::microseconds(500);                        // the same while others keep work to themselves
-constexpr int kPauses = 32;                                // between two looks, about 400 ns,
-constexpr int kMostPauses = 16 * kPauses;                  // and at the most
+constexpr auto kPause = std::chrono::nanoseconds(400);     // between two looks,
+constexpr auto kLongestPause = 16 * kPause;                // and at the most
 constexpr auto kFairTime = std::chrono::microseconds(20);  // after which work from outside goes first,
 constexpr std::uint32_t kFairTurn = 61;                    // as every so often
 constexpr std::uint32_t kPasses = 16;                      // looks that leave work to others, at the most
@@ -35,8 +35,8 @@ std::uint64_t SliceTicks(std::chrono::nanoseconds span) noexcept {
                                     sample);
 }
 
-void Pause(int pauses) noexcept {
-  for (int i = 0; i < pauses; ++i) sync::Relax();
+void PauseFor(std::uint64_t ticks) noexcept {
+  for (const auto begin = ReadTicks(); ElapsedTicks(begin, ReadTicks()) < ticks;) sync::Relax();
 }
 
 }  // namespace
@@ -154,34 +154,34 @@ void RuntimeCore::QueueNext(Slot& slot) noexcept {
   WakeRunner();
 }
 
-// What a runner that looks for work saw the last time.
+// What a runner that looks for work saw of the queue that all share; of a deque its slot keeps that.
 struct RuntimeCore::Glance {
-  std::uint64_t pushed;   // to the queue that all share
-  std::uint64_t popped;   // from it
-  std::uint64_t taken;    // from the deques, as the oldest or the last
-  std::uint32_t claimed;  // run by threads from outside
+  std::uint64_t pushed = 0;
+  std::uint64_t popped = 0;
+  std::uint32_t claimed = 0;  // run by threads from outside
 };
 
-RuntimeCore::Glance RuntimeCore::LookAround() const noexcept {
-  Glance seen{injected_.Pushed(), injected_.Popped(), 0, permits_.Ran()};
+// Threads that wait run what they wait for: to take it from under them costs both a trip between the cores.
+// So a queue is left to them that holds one piece of work, and another one than at the last look.
+RuntimeCore::Sight RuntimeCore::LookAround(Glance& seen) noexcept {
+  const Glance now{injected_.Pushed(), injected_.Popped(), permits_.Ran()};
+  Sight sight{.moves = now.pushed != seen.pushed, .is_theirs = true};
+  if (const auto size = injected_.Size(); size != 0) {
+    sight.is_theirs = size == 1 && now.popped != seen.popped && now.claimed != seen.claimed;
+  }
+  seen = now;
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
-    if (const Slot* slot = slots_[i].load(std::memory_order_acquire)) seen.taken += slot->deque.Taken();
+    Slot* slot = slots_[i].load(std::memory_order_acquire);
+    if (slot == nullptr) continue;
+    const auto taken = slot->deque.Taken();
+    const bool moves = taken != slot->seen_taken.load(std::memory_order_relaxed);
+    slot->seen_taken.store(taken, std::memory_order_relaxed);
+    sight.moves = sight.moves || moves;
+    if (const auto size = slot->deque.Size(); size != 0)
+      sight.is_theirs = sight.is_theirs && size == 1 && moves;
   }
-  return seen;
-}
-
-// Threads that wait run what they wait for: to take it from under them costs both a trip between the cores.
-// So while they do, and no more than one piece of work lies there, it is left to them.
-bool RuntimeCore::IsTakenByOthers(const Glance& before, const Glance& now) const noexcept {
-  const bool from_outside = now.claimed != before.claimed && now.popped != before.popped;
-  if (!from_outside && now.taken == before.taken) return false;
-  std::size_t work = injected_.Size();
-  const auto count = slot_count_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count && work <= 1; ++i) {
-    if (const Slot* slot = slots_[i].load(std::memory_order_acquire)) work += slot->deque.Size();
-  }
-  return work <= 1;
+  return sight;
 }
 
 // As the one that spins: true with a permit when there may be work.
@@ -190,34 +190,35 @@ bool RuntimeCore::LookForWork() noexcept {
   static const std::uint64_t shared_linger = SliceTicks(kSharedLinger);
   static const std::uint64_t polite = SliceTicks(kPolite);
   static const std::uint64_t ask_again = SliceTicks(kAskAgain);
-  Glance seen = LookAround();
+  static const std::uint64_t first_pause = SliceTicks(kPause);
+  static const std::uint64_t longest_pause = SliceTicks(kLongestPause);
+  Glance seen;
+  (void)LookAround(seen);
   std::uint32_t passes = 0;
-  int pauses = kPauses;
+  std::uint64_t pause = first_pause;
   auto begin = ReadTicks();
   std::uint64_t asked = 0;
-  for (;; Pause(pauses)) {
-    const Glance now = LookAround();
+  for (;; PauseFor(pause)) {
+    const Sight sight = LookAround(seen);
     // Each look fetches cache lines that they write: the longer they do without this runner, the rarer.
-    if (now.pushed != seen.pushed || now.taken != seen.taken) pauses = std::min(2 * pauses, kMostPauses);
+    if (sight.moves) pause = std::min(2 * pause, longest_pause);
     if (AnyWork()) {
       // But now and then anything is taken.
-      const bool leaves_it = ++passes % kPasses != 0 && IsTakenByOthers(seen, now);
+      const bool leaves_it = ++passes % kPasses != 0 && sight.is_theirs;
       if (!leaves_it && permits_.StopSpinningAndAcquire()) return true;
-      seen = now;
       if (leaves_it) continue;
     } else if (HasSeveralCpus() && IsRunning()) {
-      // While others keep submitting (and run their work themselves) it stays: a wake costs them more.
-      if (now.pushed != seen.pushed) begin = ReadTicks();
-      seen = now;
-      const auto ticks = ReadTicks();
-      const auto looked = ElapsedTicks(begin, ticks);
+      const auto now = ReadTicks();
+      // While others keep queueing (and run their work themselves) it stays: a wake costs them more.
+      if (sight.moves) begin = now;
+      const auto looked = ElapsedTicks(begin, now);
       const bool is_shared = AnySharers();
-      if (is_shared && ticks - asked > ask_again) {
-        asked = ticks;
+      if (is_shared && now - asked > ask_again) {
+        asked = now;
         AskSharers();
       }
       if (looked < (is_shared ? shared_linger : linger)) {
-        if (looked > polite) std::this_thread::yield();
+        if (looked > polite || pause == longest_pause) std::this_thread::yield();
         continue;
       }
     }

@@ -149,10 +149,11 @@ std::size_t RuntimeCore::Remaining() const noexcept {
   // mean that they were equal in between.
   const auto borrowers = permits_.Ran();
   std::uint64_t ran = outside_ran_.load(std::memory_order_acquire);
-  const auto count = slot_count_.load(std::memory_order_acquire);
+  auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i)
     ran += slots_[i].load(std::memory_order_acquire)->ran.load(std::memory_order_acquire);
   std::uint64_t posted = taken_.load(std::memory_order_seq_cst);
+  count = slot_count_.load(std::memory_order_acquire);  // what ran may have been posted by a new one
   for (std::size_t i = 0; i < count; ++i)
     posted += slots_[i].load(std::memory_order_acquire)->posted.load(std::memory_order_acquire);
   posted += injected_.Pushed();  // last: what a deque refuses is counted here before it is uncounted there

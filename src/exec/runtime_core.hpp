@@ -46,7 +46,8 @@ struct alignas(64) Slot {
   bool took_outside = false;         // the last piece of work came from outside before its turn
   std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
-  std::atomic<std::uint64_t> posted{0};  // written by its thread only, as the next
+  std::atomic<std::uint64_t> seen_taken{0};  // of the deque, by the runner that looks for work
+  std::atomic<std::uint64_t> posted{0};      // written by its thread only, as the next
   std::atomic<std::uint64_t> ran{0};
   WorkStealingDeque<WorkNode*> deque{256};
 };
@@ -133,8 +134,11 @@ class RuntimeCore final : public Executor {
   enum class SliceEnd : std::uint8_t { NoWork, TimeIsUp, Overcommitted };
   [[nodiscard]] SliceEnd WorkForASlice(Slot& slot) noexcept;
   struct Glance;
-  [[nodiscard]] Glance LookAround() const noexcept;
-  [[nodiscard]] bool IsTakenByOthers(const Glance& before, const Glance& now) const noexcept;
+  struct Sight {
+    bool moves;      // something was queued by others, or taken, since the last look
+    bool is_theirs;  // whatever lies there is run by those who wait for it
+  };
+  [[nodiscard]] Sight LookAround(Glance& seen) noexcept;
   [[nodiscard]] bool LookForWork() noexcept;
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
   [[nodiscard]] WorkNode* FindFairly(Slot& slot) noexcept;

@@ -19,7 +19,7 @@ namespace {
 struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   explicit SleepCore(std::source_location location) noexcept : ValueCore<void>(kOps, location, 2) {
     TaskCore::timers = nullptr;
-    state.store(kRunning | kNoBody, sync::memory_order_relaxed);
+    state.store(kRunning | kNoBody | kWaited, sync::memory_order_relaxed);
     Waiter::notify = OnEnd;
     (void)waiters.Add(*this);
   }

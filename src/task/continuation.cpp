@@ -75,13 +75,14 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
     return nullptr;
   }
   node.predecessor = &predecessor;
-  RefEnded(predecessor);
+  const bool spared = TakeSpare(predecessor);
+  if (!spared) Ref(predecessor);
   if (TryAdopt(core, kAttached, kQueued, *parent)) {
     NoteQueued(core);
     return &core;  // with the list's reference
   }
   node.predecessor = nullptr;
-  Unref(predecessor);
+  spared ? ReturnSpare(predecessor) : Unref(predecessor);
   Unref(core);
   return nullptr;
 }

@@ -37,7 +37,8 @@ void NoteEnded(TaskCore& core) noexcept;
 // Changes `bits` of the state of a task in the phase `from`, once nobody pins it there; false when it has
 // left that. Acquire pairs with the release of whoever put it there.
 bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept;
-void FinishRun(TaskCore& core, BodyResult& result, Spare& spare) noexcept;  // as FinishBody()
+// FinishBody() without telling anybody.
+void EndBody(TaskCore& core, BodyResult& result) noexcept;
 // Any phase before Running → Adopting → terminal, without telling anybody yet. What belongs to nobody gets
 // `parent`, if there is one: its runtime is told of an error that nobody reads.
 bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to,
@@ -48,8 +49,12 @@ inline void NotifyWaiters(TaskCore& core) noexcept {
   auto none = Spare::None;
   NotifyWaiters(core, none);
 }
-// For a continuation: the reference that whoever tells of the end has to spare, or one more.
-void RefEnded(TaskCore& predecessor) noexcept;
+// By a continuation that is told: takes over the reference that whoever tells of the end has to spare, if
+// any.
+bool TakeSpare(TaskCore& predecessor) noexcept;
+void ReturnSpare(TaskCore& predecessor) noexcept;
+// Before the list of waiters is used by anybody but who ends the task; false when that has ended.
+bool NoteWaited(TaskCore& core) noexcept;
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;

@@ -200,18 +200,14 @@ void UnrefLast(TaskCore& core) noexcept {
 
 void UnrefCreated(TaskCore& core) noexcept {
   // Under the lock of the list, so that a waiter which is told that its handle is the last one cannot free
-  // the core before this call has let go of it. A task that ends from now on waits for the lock, too; one
-  // that has ended does not (AddWaiter()).
+  // the core before this call has let go of it. Whoever ends the task meanwhile waits for the lock, too.
   std::uint32_t before = 0;
-  bool is_created = false;
-  (void)core.waiters.WithLock([&core, &before, &is_created](Waiter*& first) {
-    is_created = (core.state.load(sync::memory_order_seq_cst) & ContextNode::kPhaseMask) < kCompleted;
-    if (!is_created) return;
+  const bool open = NoteWaited(core) && core.waiters.WithLock([&core, &before](Waiter*& first) {
     before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
     if (before != 2) return;
     for (Waiter* at = first; at != nullptr; at = at->next) at->notify(*at, core, Notice::Look);
   });
-  if (!is_created) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
+  if (!open) before = core.refs.fetch_sub(1, sync::memory_order_acq_rel);
   if (before == 1) UnrefLast(core);
 }
 
@@ -322,6 +318,20 @@ bool TryStart(TaskCore& core, std::uint32_t from) noexcept {
   return true;
 }
 
+// False when somebody else finishes it.
+bool CallBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
+  const FrameScope frame(core);
+  const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
+  core.ticks.store(begin, sync::memory_order_relaxed);
+  core.Ops().invoke(core, result);
+  if (result.end == BodyEnd::Pending) return false;  // and may have done so already
+  const auto end = ReadTicks();
+  core.ticks.store(end - begin, sync::memory_order_relaxed);
+  if (timing == Timing::InARow) NoteLeft(core, end);
+  EndBody(core, result);
+  return true;
+}
+
 void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
   BodyResult result;
   if (MayHaveEnded(core)) {
@@ -333,15 +343,8 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
   }
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
-  const FrameScope frame(core);
-  const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
-  core.ticks.store(begin, sync::memory_order_relaxed);
-  core.Ops().invoke(core, result);
-  if (result.end == BodyEnd::Pending) return;  // somebody else may have finished it already
-  const auto end = ReadTicks();
-  core.ticks.store(end - begin, sync::memory_order_relaxed);
-  if (timing == Timing::InARow) NoteLeft(core, end);
-  FinishRun(core, result, spare);
+  // No frame names the task while others are told of its end: one of them may take the last reference.
+  if (CallBody(core, result, timing)) NotifyWaiters(core, spare);
 }
 
 }  // namespace

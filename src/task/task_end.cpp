@@ -12,21 +12,19 @@ namespace {
 void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   // Release pairs with the acquire in PhaseNow(): who sees a terminal phase sees value, error and duration.
-  // seq_cst pairs with AddWaiter().
   while (!core.state.compare_exchange_weak(state, (state & ~std::uint32_t{ContextNode::kPhaseMask}) | phase,
-                                           sync::memory_order_seq_cst, sync::memory_order_relaxed)) {
+                                           sync::memory_order_acq_rel, sync::memory_order_relaxed)) {
   }
 }
 
-// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster. seq_cst pairs with
-// AddWaiter().
+// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster.
 bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
   const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
   } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone,
-                                             sync::memory_order_seq_cst, sync::memory_order_relaxed));
+                                             sync::memory_order_acq_rel, sync::memory_order_relaxed));
   return true;
 }
 
@@ -71,10 +69,7 @@ void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
 
 }  // namespace
 
-void FinishRun(TaskCore& core, BodyResult& result, Spare& spare) noexcept {
-  End(core, result, kRunning);
-  NotifyWaiters(core, spare);
-}
+void EndBody(TaskCore& core, BodyResult& result) noexcept { End(core, result, kRunning); }
 
 void FinishBody(TaskCore& core, BodyResult& result) noexcept {
   End(core, result, kRunning);
@@ -218,15 +213,28 @@ void PostFirst(TaskCore* first) noexcept {
 
 }  // namespace
 
-bool AddWaiter(TaskCore& core, Waiter& node) noexcept {
-  if (core.IsTerminal() || !core.waiters.Add(node)) return false;
-  // Whoever ends the task changes its phase first, and then looks for nodes.
-  if ((core.state.load(sync::memory_order_seq_cst) & ContextNode::kPhaseMask) < kCompleted) return true;
-  return !core.waiters.Remove(node);
+bool NoteWaited(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_acquire);
+  for (;;) {
+    const auto phase = state & ContextNode::kPhaseMask;
+    if (phase >= kCompleted) return false;
+    if ((state & ContextNode::kWaited) != 0) return true;
+    if (phase == kAdopting && (state & ContextNode::kNoBody) == 0) {
+      sync::Relax();  // TryAdopt() leaves that phase by a store
+      state = core.state.load(sync::memory_order_acquire);
+    } else if (core.state.compare_exchange_weak(state, state | ContextNode::kWaited,
+                                                sync::memory_order_acquire, sync::memory_order_acquire)) {
+      return true;
+    }
+  }
 }
 
+// The flag first: whoever ends the task after that closes the list. The entry is the last touch of `core`,
+// for the node may be told, and what keeps the task be given up, at once.
+bool AddWaiter(TaskCore& core, Waiter& node) noexcept { return NoteWaited(core) && core.waiters.Add(node); }
+
 void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
-  if (core.waiters.IsIdle()) return;
+  if ((core.state.load(sync::memory_order_relaxed) & ContextNode::kWaited) == 0) return;
   Waiter* newest = core.waiters.Close();
   if (newest == nullptr) return;
   if (t_thread.draining != nullptr) return PostFirst(TellAll(core, newest));
@@ -281,10 +289,15 @@ void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
   TellLater(node);
 }
 
-void RefEnded(TaskCore& predecessor) noexcept {
+bool TakeSpare(TaskCore& predecessor) noexcept {
   auto* telling = static_cast<Telling*>(t_thread.draining);
-  const bool spared = telling != nullptr && telling->spare == &predecessor;
-  spared ? void(telling->spare = nullptr) : Ref(predecessor);
+  if (telling == nullptr || telling->spare != &predecessor) return false;
+  telling->spare = nullptr;
+  return true;
+}
+
+void ReturnSpare(TaskCore& predecessor) noexcept {
+  static_cast<Telling*>(t_thread.draining)->spare = &predecessor;
 }
 
 }  // namespace orchestrate::inline v1::detail

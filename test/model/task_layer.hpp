@@ -32,7 +32,7 @@ struct ModelTask : detail::TaskCore {
   // Before anybody else knows it: waits for its turn on the executor.
   void Queue();
   // Has `fate.told` count its end.
-  void AddWaiter() { Check(waiters.Add(waiter), "it has not ended"); }
+  void AddWaiter() { Check(detail::AddWaiter(*this, waiter), "it has not ended"); }
   // Ends it from a body as a body does.
   static void Return(ModelTask& task, detail::BodyResult& result);
   static void Throw(ModelTask& task, detail::BodyResult& result);

@@ -50,8 +50,8 @@ const Register kClaim("task state", "OneOfTwoRunsIt", [](Program& program) {
 const Register kCancel("task state", "ARunningTaskEndsOnceAlsoWhenItIsCancelled", [](Program& program) {
   auto& state = Make<State>(program, 2U, ModelTask::Return);
   auto& cancelled = Make<bool>(false);
-  state.task->AddWaiter();
   state.task->Queue();
+  state.task->AddWaiter();
   program.Thread([&] { RunQueued(*state.task); });
   program.Thread([&] { cancelled = CancelTask(*state.task, Cause()); });
   program.Finally([&] {
@@ -149,8 +149,8 @@ const Register kFails("task state", "AFailureAndACancelHaveOneCause", [](Program
 const Register kTwoCancels("task state", "OneOfTwoCancelsIsTheCause", [](Program& program) {
   auto& state = Make<State>(program, 2U, ModelTask::Return);
   auto& won = Make<std::array<bool, 2>>();
-  state.task->AddWaiter();
   state.task->Queue();
+  state.task->AddWaiter();
   program.Thread([&] { won[0] = CancelTask(*state.task, Cause()); });
   program.Thread([&] { won[1] = CancelTask(*state.task, Errc::DeadlineExceeded); });
   program.Finally([&] {
@@ -182,8 +182,8 @@ const Register kContext("task state", "AnEndedContextEndsItOrComesTooLate", [](P
 // A task without a body.
 const Register kPromise("task state", "APromiseIsSetOrCancelled", [](Program& program) {
   auto& state = Make<State>(program, 3U, nullptr);
-  state.task->AddWaiter();
   state.task->state.store(detail::kRunning | detail::TaskCore::kNoBody, memory_order_relaxed);
+  state.task->AddWaiter();
   auto& set = Make<bool>(false);
   auto& cancelled = Make<bool>(false);
   program.Thread([&] {
@@ -225,19 +225,27 @@ const Register kHandle("task state", "TheLastToLetGoReleasesIt", [](Program& pro
   });
 });
 
+// Who is told gives the reference up by which the task was found.
 const Register kLate("task state", "WhoComesAtTheEndIsToldOrSeesIt", [](Program& program) {
-  auto& state = Make<State>(program, 3U, ModelTask::Return);
+  auto& state = Make<State>(program, 2U, ModelTask::Return);
+  static constexpr auto kLetGo = [](detail::Waiter&, detail::TaskCore& core,
+                                    detail::Notice) noexcept -> detail::TaskCore* {
+    ++static_cast<ModelTask&>(core).fate.told;
+    Unref(core);
+    return nullptr;
+  };
+  state.task->waiter.notify = kLetGo;
   auto& added = Make<bool>(false);
   state.task->Queue();
   program.Thread([&] { RunQueued(*state.task); });
   program.Thread([&] {
     added = AddWaiter(*state.task, state.task->waiter);
-    if (!added) Check(state.task->value == 7, "who is refused sees the value");
+    if (added) return;
+    Check(state.task->value == 7, "who is refused sees the value");
     Unref(*state.task);
   });
   program.Finally([&] {
     Check(state.fate.told == (added ? 1 : 0), "who is not refused is told once");
-    Unref(*state.task);
     state.CheckGone(state.fate);
   });
 });

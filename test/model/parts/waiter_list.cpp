@@ -9,14 +9,15 @@ struct Subject {
   detail::WaiterList<Subject> waiters;
   sync::plain<int> outcome{0};
   sync::atomic<std::uint32_t> looks{0};
-  sync::atomic<std::uint32_t> ended{0};
+  static constexpr std::uint32_t kWaited = 1;
+  static constexpr std::uint32_t kEnded = 2;
+  sync::atomic<std::uint32_t> state{0};
   sync::atomic<std::uint32_t> refs{2};
 
   // What ends a task does.
   void End() {
     outcome = 7;
-    ended.fetch_add(1, memory_order_seq_cst);
-    if (waiters.IsIdle()) return;
+    if ((state.fetch_or(kEnded, memory_order_acq_rel) & kWaited) == 0) return;
     using List = detail::WaiterList<Subject>;
     for (auto* at = List::Reverse(waiters.Close()); at != nullptr;) {
       auto& waiter = *at;
@@ -27,9 +28,11 @@ struct Subject {
 };
 
 // What whoever waits for a task does; false when it has ended.
+bool NoteWaited(Subject& subject) {
+  return (subject.state.fetch_or(Subject::kWaited, memory_order_acquire) & Subject::kEnded) == 0;
+}
 bool AddTo(Subject& subject, detail::WaiterOf<Subject>& waiter) {
-  if (subject.ended.load(memory_order_acquire) != 0 || !subject.waiters.Add(waiter)) return false;
-  return subject.ended.load(memory_order_seq_cst) == 0 || !subject.waiters.Remove(waiter);
+  return NoteWaited(subject) && subject.waiters.Add(waiter);
 }
 
 // Dies as soon as it was told, or has left the list.
@@ -95,13 +98,10 @@ const Register kLock("waiter list", "WhoEndsItWaitsForWhoHoldsTheLock", [](Progr
     unref();
   });
   program.Thread([=] {
-    bool gone = false;
-    (void)subject->waiters.WithLock([subject, &gone](auto*&) {
-      if (subject->ended.load(memory_order_seq_cst) != 0) return;
-      gone = true;
+    const bool open = NoteWaited(*subject) && subject->waiters.WithLock([subject](auto*&) {
       Check(subject->refs.fetch_sub(1, memory_order_acq_rel) == 2, "who ends it has the other one");
     });
-    if (!gone) unref();
+    if (!open) unref();
   });
 });
 

@@ -17,15 +17,11 @@ struct WaiterOf {
   WaiterOf* next = nullptr;
 };
 
-// Everything that waits for one completion: threads, continuations, jobs. Closed once, or never when nobody
-// waits.
+// Everything that waits for one completion: threads, continuations, jobs. Closed exactly once, or never when
+// nobody has waited.
 //
 // One word: the newest node's address, a lock bit for removal, or kClosed. Adding and closing are lock-free
 // while nobody removes; removal (a timed wait that gave up) holds the lock bit for a short walk.
-//
-// The subject ends by a sequentially consistent read-modify-write and then asks IsIdle(); who adds a node, or
-// takes the lock, does that first and then looks whether the subject has ended. So one of them sees the
-// other, and a subject that nobody waits for spares itself the closing.
 template <class Subject>
 class WaiterList {
  public:
@@ -43,9 +39,8 @@ class WaiterList {
         continue;
       }
       node.next = ToNode(head);
-      // Acquire pairs with the release of WithLock(): who was too late to be told to look sees why. seq_cst
-      // pairs with IsIdle().
-      if (head_.compare_exchange_weak(head, ToWord(&node), sync::memory_order_seq_cst,
+      // Acquire pairs with the release of WithLock(): who was too late to be told to look sees why.
+      if (head_.compare_exchange_weak(head, ToWord(&node), sync::memory_order_acq_rel,
                                       sync::memory_order_acquire)) {
         return true;
       }
@@ -57,9 +52,6 @@ class WaiterList {
     const auto head = head_.load(sync::memory_order_relaxed);
     return head != 0 && head != kClosed;
   }
-
-  // By the subject that has ended: true when there is nobody to tell and nobody holds the lock.
-  [[nodiscard]] bool IsIdle() const noexcept { return head_.load(sync::memory_order_seq_cst) == 0; }
 
   // False when the list is closed: the node was or will be notified, and must stay alive until then.
   [[nodiscard]] bool Remove(Node& node) noexcept {
@@ -89,10 +81,7 @@ class WaiterList {
         head = head_.load(sync::memory_order_acquire);
         continue;
       }
-      if (head_.compare_exchange_weak(head, head | kLocked, sync::memory_order_seq_cst,
-                                      sync::memory_order_acquire)) {
-        break;
-      }
+      if (head_.compare_exchange_weak(head, head | kLocked, sync::memory_order_acquire)) break;
     }
     Node* first = ToNode(head);
     fn(first);
