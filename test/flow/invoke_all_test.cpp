@@ -292,5 +292,17 @@ TEST_P(InvokeAllTest, TakesHandlesThatAreGoneWhenTheNextIsShown) {
   EXPECT_EQ(ran, 200);
 }
 
+// A task that yields a task leaves its member while the inner one goes on; whoever ends that may be faster
+// than the member, and the batch has the only reference.
+TEST_P(InvokeAllTest, TasksThatYieldTasksMayEndWhileTheirMemberLeavesThem) {
+  for (int round = 0; round < 30; ++round) {
+    std::atomic<int> ran{0};
+    OnePass made(50,
+                 [this, &ran] { return NewTask([this, &ran] { return Invoke(ctx_, [&ran] { ++ran; }); }); });
+    EXPECT_FALSE(InvokeAll(ctx_, 3, made).Wait());
+    EXPECT_EQ(ran, 50);
+  }
+}
+
 }  // namespace
 }  // namespace orchestrate
