@@ -241,17 +241,31 @@ bool TryFlip(TaskCore& core, std::uint32_t from, std::uint32_t bits) noexcept {
   }
 }
 
+namespace {
+
+// Adopting → `to`. Release pairs with the acquire of whoever runs or cancels the task: parent and scope are
+// set.
+void LeaveAdopting(TaskCore& core, std::uint32_t to) noexcept {
+  if ((core.flags & ContextNode::kObserved) == 0) {
+    // Nobody else changes the state in this phase, so a store does.
+    const auto state = core.state.load(sync::memory_order_relaxed);
+    return core.state.store(state ^ (kAdopting ^ to), sync::memory_order_release);
+  }
+  // The observer is code of the user, for which nobody has to wait.
+  core.state.fetch_or(ContextNode::kOpen, sync::memory_order_relaxed);
+  NoteSpawned(core, ExecutorOf(core));
+  core.state.fetch_xor((kAdopting ^ to) | ContextNode::kOpen, sync::memory_order_release);
+}
+
+}  // namespace
+
 bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
               std::uint32_t more_flags) noexcept {
   if (!TryFlip(core, from, from ^ kAdopting)) return false;
   if (core.parent == nullptr) Adopt(core, parent);
   if (more_flags != 0) core.flags |= more_flags;
   if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
-  if (to == kQueued && (core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
-  // Nobody else changes the state in this phase, so a store does. Release pairs with the acquire of whoever
-  // runs or cancels the task: parent and scope are set.
-  const auto state = core.state.load(sync::memory_order_relaxed);
-  core.state.store(state ^ (kAdopting ^ to), sync::memory_order_release);
+  LeaveAdopting(core, to);
   return true;
 }
 
@@ -265,9 +279,7 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
   core.scope = parent.scope;
   core.flags |= ContextNode::kAdmitted | (parent.scope->flags & ContextNode::kObserved);
   core.seen_epoch.store(parent.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
-  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
-  // As in TryAdopt().
-  core.state.store(state ^ (kCreated ^ kBatched), sync::memory_order_release);
+  LeaveAdopting(core, kBatched);
   return true;
 }
 

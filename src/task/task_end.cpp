@@ -85,7 +85,8 @@ void FinishUncalled(TaskCore& core, BodyResult& result) noexcept {
 }
 
 bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode* parent) noexcept {
-  if (!TryFlip(core, from, from ^ kAdopting)) return false;
+  // Open, as destroying the callable runs code of the user.
+  if (!TryFlip(core, from, (from ^ kAdopting) | ContextNode::kOpen)) return false;
   if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
   core.Ops().destroy(core, kCallable);
@@ -219,8 +220,8 @@ bool NoteWaited(TaskCore& core) noexcept {
     const auto phase = state & ContextNode::kPhaseMask;
     if (phase >= kCompleted) return false;
     if ((state & ContextNode::kWaited) != 0) return true;
-    if (phase == kAdopting && (state & ContextNode::kNoBody) == 0) {
-      sync::Relax();  // TryAdopt() leaves that phase by a store
+    if (phase == kAdopting && (state & (ContextNode::kNoBody | ContextNode::kOpen)) == 0) {
+      sync::Relax();  // TryAdopt() leaves that phase by a store, at once
       state = core.state.load(sync::memory_order_acquire);
     } else if (core.state.compare_exchange_weak(state, state | ContextNode::kWaited,
                                                 sync::memory_order_acquire, sync::memory_order_acquire)) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <orchestrate/orchestrate.hpp>
 #include <orchestrate/testkit/manual_clock.hpp>
@@ -53,6 +54,27 @@ TEST_P(CancelOnWorkers, WhileQueuedTheWorkIsNeverCalled) {
   gate.Open();
   EXPECT_FALSE(runtime_.Run());
   EXPECT_EQ(calls, 0);
+}
+
+// Continues a task when its callable is destroyed.
+struct ContinuesAtEnd {
+  ContinuesAtEnd(const Task<int>& the_task, Task<int>& the_next) : task(&the_task), next(&the_next) {}
+  ContinuesAtEnd(ContinuesAtEnd&& other) noexcept
+      : task(std::exchange(other.task, nullptr)), next(other.next) {}
+  ContinuesAtEnd& operator=(ContinuesAtEnd&&) = delete;
+  ~ContinuesAtEnd() {
+    if (task != nullptr) *next = task->Then([](int value) { return value; });
+  }
+  const Task<int>* task;
+  Task<int>* next;
+};
+
+TEST_P(CancelOnWorkers, TheDestructorOfTheCallableMayContinueTheTask) {
+  Task<int> task;
+  Task<int> next;
+  task = NewTask([at_end = ContinuesAtEnd(task, next)] { return 1; });
+  EXPECT_TRUE(task.Cancel());
+  EXPECT_TRUE(next.Wait().Is(Errc::Cancelled));
 }
 
 // K07, D3

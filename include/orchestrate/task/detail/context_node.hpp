@@ -28,6 +28,7 @@ struct ContextNode {
   static constexpr std::uint32_t kBodyGone = 256;  // of a kNoBody task: the callable was destroyed at its end
   static constexpr std::uint32_t kPinned = 512;    // of an attached task: keeps its phase for a moment
   static constexpr std::uint32_t kWaited = 1024;   // somebody looks at the task's list of waiters, or did
+  static constexpr std::uint32_t kOpen = 2048;     // of an adopting task: others may set flags meanwhile
   // Bits of `flags`, fixed once others can see the node.
   static constexpr std::uint32_t kTask = 1;
   static constexpr std::uint32_t kRoot = 2;
