@@ -1,0 +1,127 @@
+#include <orchestrate/task/detail/task_core.hpp>
+
+#include <utility>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/time/ticks.hpp>
+#include "exec/forked.hpp"
+#include "exec/thread_state.hpp"
+#include "task/frame.hpp"
+
+// From the queue through the body: what a worker, or whoever claims a task, does with it.
+namespace orchestrate::inline v1::detail {
+
+namespace {
+
+// A parent that has ended without being cancelled can end nothing any more: its own parent takes its place,
+// so that a task which starts its successor for ever does not keep all its forerunners. Nobody else looks at
+// `core` yet.
+void SkipEndedParents(TaskCore& core) noexcept {
+  for (;;) {
+    ContextNode& before = *core.parent;
+    if ((before.flags & ContextNode::kTask) == 0 || before.parent == nullptr) return;
+    const auto phase = before.state.load(sync::memory_order_acquire) & ContextNode::kPhaseMask;
+    if (phase != kCompleted && phase != kFailed) return;
+    RefNode(*before.parent);
+    core.parent = before.parent;
+    UnrefNode(before);
+  }
+}
+
+// To read the counter costs as much as the rest of a small task: of bodies in a row each begins when the one
+// before has left.
+[[nodiscard]] std::uint64_t TicksInARow() noexcept {
+  const auto left = std::exchange(t_thread.left_turn, ThreadState::kNoTurn);
+  return left + 1 == t_thread.turn ? t_thread.left_ticks : ReadTicks();
+}
+
+void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
+  const bool at_once = core.Ops().light && (core.flags & ContextNode::kObserved) == 0;
+  t_thread.left_ticks = ticks;
+  t_thread.left_turn = at_once ? t_thread.turn : ThreadState::kNoTurn;
+}
+
+bool TryStart(TaskCore& core, std::uint32_t from) noexcept {
+  auto state = core.state.load(sync::memory_order_relaxed);
+  do {
+    if ((state & ContextNode::kPhaseMask) != from) return false;
+    // Acquire pairs with the release of Submit() or TryAdopt(): callable, parent and scope are set.
+  } while (!core.state.compare_exchange_weak(state, state ^ (from ^ kRunning), sync::memory_order_acquire,
+                                             sync::memory_order_relaxed));
+  return true;
+}
+
+// False when somebody else finishes it.
+bool CallBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
+  const FrameScope frame(core);
+  const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
+  core.ticks.store(begin, sync::memory_order_relaxed);
+  core.Ops().invoke(core, result);
+  if (result.end == BodyEnd::Pending) return false;  // and may have done so already
+  const auto end = ReadTicks();
+  core.ticks.store(end - begin, sync::memory_order_relaxed);
+  if (timing == Timing::InARow) NoteLeft(core, end);
+  EndBody(core, result);
+  return true;
+}
+
+void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
+  BodyResult result;
+  if (MayHaveEnded(core)) {
+    if (Error ended = SlowEndOf(core)) {
+      core.ticks.store(0, sync::memory_order_relaxed);
+      result = {.end = BodyEnd::Failure, .error = std::move(ended)};
+      return FinishUncalled(core, result);
+    }
+  }
+  SkipEndedParents(core);
+  if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
+  // No frame names the task while others are told of its end: one of them may take the last reference.
+  if (CallBody(core, result, timing)) NotifyWaiters(core, spare);
+}
+
+}  // namespace
+
+bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
+  if (!TryStart(core, from)) return false;
+  auto none = Spare::None;
+  RunStarted(core, timing, none);
+  return true;
+}
+
+void RunQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  auto spare = Spare::Left;
+  if (TryStart(core, kQueued))
+    RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare);
+  t_thread.running = nullptr;  // what the last reference destroys is no part of the task
+  if (spare == Spare::Left) Unref(core);
+}
+
+void DropQueued(WorkNode& node) noexcept {
+  auto& core = static_cast<TaskCore&>(node);
+  if (core.successor != nullptr) PostSuccessor(core);
+  if (Error ended = EndOf(core)) {
+    EndUnrun(core, kQueued, ended, kCancelled);
+    Unref(core);
+  } else {
+    Refuse(core);
+  }
+}
+
+bool IsStaleEntry(const WorkNode& node) noexcept {
+  return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
+}
+
+void Refuse(TaskCore& core) noexcept {
+  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
+  Unref(core);
+}
+
+void PostSuccessor(TaskCore& core) noexcept {
+  TaskCore* next = std::exchange(core.successor, nullptr);
+  PostBelow(*next, *next);
+}
+
+}  // namespace orchestrate::inline v1::detail
