@@ -3,8 +3,11 @@
 // Both(first, second) and Four(a, b, c, d), which call functions of a way.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 namespace bench {
@@ -87,16 +90,27 @@ void Multiply(Way& way, const double* a, const double* b, double* c, int n) {
 
 struct Matrices {
   static constexpr std::size_t kSize = static_cast<std::size_t>(kMatrix) * kMatrix;
-  std::vector<double> a = std::vector<double>(kSize, 1.5);
-  std::vector<double> b = std::vector<double>(kSize, 2.0);
-  std::vector<double> c = std::vector<double>(kSize, 0.0);
+  // Where the pages of a matrix lie must not depend on what else a program has allocated.
+  struct Freed {
+    void operator()(double* all) const noexcept { std::free(all); }
+  };
+  using Matrix = std::unique_ptr<double[], Freed>;
+  static Matrix Filled(double value) {
+    constexpr std::size_t kHugePage = std::size_t{1} << 21;
+    Matrix all(static_cast<double*>(std::aligned_alloc(kHugePage, kSize * sizeof(double))));
+    std::fill_n(all.get(), kSize, value);
+    return all;
+  }
+  Matrix a = Filled(1.5);
+  Matrix b = Filled(2.0);
+  Matrix c = Filled(0.0);
 
   template <typename Way>
   void Run(Way& way) {
-    c.assign(kSize, 0.0);
-    Multiply(way, a.data(), b.data(), c.data(), kMatrix);
+    std::fill_n(c.get(), kSize, 0.0);
+    Multiply(way, a.get(), b.get(), c.get(), kMatrix);
   }
-  [[nodiscard]] bool IsRight() const { return c.front() == 3.0 * kMatrix && c.back() == 3.0 * kMatrix; }
+  [[nodiscard]] bool IsRight() const { return c[0] == 3.0 * kMatrix && c[kSize - 1] == 3.0 * kMatrix; }
 };
 
 }  // namespace bench
