@@ -26,9 +26,11 @@ class FrameScope {
   Frame frame_;
 };
 
-// Internal to src/task.
+// ---- internal to src/task ----
+
 // Says whether somebody took over a reference that the caller has to spare.
 enum class Spare : std::uint8_t { None, Left, Taken };
+
 bool PostTask(TaskCore& core) noexcept;  // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it

@@ -10,7 +10,6 @@
 
 // From the queue through the body: what a worker, or whoever claims a task, does with it.
 namespace orchestrate::inline v1::detail {
-
 namespace {
 
 // A parent that has ended without being cancelled can end nothing any more: its own parent takes its place,
