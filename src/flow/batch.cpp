@@ -1,6 +1,8 @@
 #include "flow/batch.hpp"
 
 #include <orchestrate/flow/invoke_all.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
+#include <orchestrate/task/detail/mirror.hpp>
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
 
@@ -40,7 +42,8 @@ class Failures {
   explicit Failures(const Error& left_out) noexcept : left_out_(left_out) {}
   void Add(std::size_t index, TaskCore& core) noexcept {
     ++total_;
-    if (core.PhaseNow() == kCompleted) return;
+    // One that has not ended was not started here: the job has ended without it.
+    if (core.PhaseNow() == kCompleted || !core.IsTerminal()) return;
     Error error = ReadError(core);
     if (left_out_ && error == left_out_) return;
     try {
@@ -87,9 +90,11 @@ void Batch::AdoptAll() noexcept {
   std::uint32_t spare = 0;
   for (std::size_t i = 0; i < size_; ++i) {
     FetchAhead(tasks_.entries, i);
-    TaskCore* core = tasks_.entries[i].core;
-    if (core != nullptr && tasks_.borrowed) Ref(*core);
-    if (core == nullptr || !TryAdoptBatched(*core, *parent_)) ++spare;
+    BatchEntry& entry = tasks_.entries[i];
+    if (entry.core != nullptr && tasks_.borrowed) Ref(*entry.core);
+    const bool mine = entry.core != nullptr && TryAdoptBatched(*entry.core, *parent_);
+    entry.is_mine = mine;
+    if (!mine) ++spare;
   }
   tasks_.borrowed = false;
   // Never the last ones: the owner is referred to by the crew.
@@ -104,9 +109,12 @@ void Batch::SubmitAll() noexcept {
   for (BatchEntry& entry : tasks_.entries) {
     if (entry.core == nullptr) continue;
     TaskCore& core = *entry.core;
-    const bool mine = TryAdopt(core, kCreated, kQueued, *parent_, ContextNode::kAdmitted);
+    if (!TryAdopt(core, kCreated, kQueued, *parent_, ContextNode::kAdmitted)) {
+      WatchOther(entry);
+      continue;
+    }
+    entry.is_mine = true;
     Watch(entry);
-    if (!mine) continue;
     Ref(core);  // the queue's
     if (!PostTask(core)) Refuse(core);
   }
@@ -127,7 +135,8 @@ Pull Batch::Next(Member& member) noexcept {
 
 bool Batch::RunElsewhere(Member& member) noexcept {
   member.task.store(nullptr, sync::memory_order_relaxed);
-  Watch(tasks_.entries[member.mark]);
+  BatchEntry& entry = tasks_.entries[member.mark];
+  entry.is_mine ? Watch(entry) : WatchOther(entry);
   return true;
 }
 
@@ -140,25 +149,43 @@ void Batch::Settle(Member& member) noexcept {
 
 // ---- watched tasks ----
 
-// By somebody who has not left.
+// By a party that has not left. Without a limit EndBodiless() reaches the task, so that it costs no link.
 void Batch::Watch(BatchEntry& entry) noexcept {
   Join();
   entry.crew = this;
   entry.notify = WatchedEnded;
-  if (AddWaiter(*entry.core, entry)) return;
-  NoteEnd(*entry.core);
+  if (members_ == nullptr ? AddOwnWaiter(*entry.core, entry) : AddWaiter(*entry.core, entry)) return;
+  NoteEnd(ReadError(*entry.core));
   (void)LeaveAsLast();
 }
 
-void Batch::NoteEnd(TaskCore& core) noexcept {
-  if (core.PhaseNow() != kCompleted) NoteFailure(ReadError(core));
+void Batch::WatchOther(BatchEntry& entry) noexcept {
+  Join();
+  entry.crew = this;
+  entry.notify = WatchedEnded;
+  TaskCore& core = *entry.core;
+  if (AddMirroredWaiter(core, *parent_, entry)) return;
+  NoteEnd(core.IsTerminal() ? ReadError(core) : Ended());
+  (void)LeaveAsLast();
+}
+
+void Batch::NoteEnd(const Error& error) noexcept {
+  if (error) NoteFailure(error);
   state_->done.fetch_add(1, sync::memory_order_relaxed);
+}
+
+// The context has ended: ends the tasks that wait for a worker or for another task.
+void Batch::EndBodiless() noexcept {
+  const Error ended = Ended();
+  for (const BatchEntry& entry : tasks_.entries) {
+    if (entry.core != nullptr && entry.is_mine) EndBound(*entry.core, ended);
+  }
 }
 
 TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept {
   if (notice != Notice::Ended) return nullptr;
   auto& self = static_cast<Batch&>(*static_cast<BatchEntry&>(waiter).crew);
-  self.NoteEnd(core);
+  self.NoteEnd(core.PhaseNow() == kCompleted ? Error() : ReadError(core));
   TaskCore& owner = self.Owner();
   return self.LeaveAsLast() ? &owner : nullptr;  // posted: this call belongs to somebody who completes a task
 }
@@ -185,7 +212,7 @@ void Batch::Abandon(const Error& error) noexcept {
     BatchEntry& entry = tasks_.entries[index];
     if (entry.core == nullptr || members_ == nullptr) continue;
     EndUnrun(*entry.core, kBatched, error, kFailed);
-    Watch(entry);
+    entry.is_mine ? Watch(entry) : WatchOther(entry);
   }
 }
 

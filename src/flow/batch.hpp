@@ -8,7 +8,8 @@ namespace orchestrate::inline v1::detail {
 //
 // With a limit every task that was still to be started lies in phase Batched, and a member that comes to it
 // runs it unless somebody was faster. Without a limit they are all handed to the executor. What somebody else
-// runs, now or before, is watched: that needs no member, so it never keeps the others waiting.
+// runs, now or before, is watched: that needs no member, so it never keeps the others waiting. A task that
+// the batch did not start is watched through a mirror, which ends with the batch's context.
 class Batch final : public Crew {
  public:
   Batch(TaskList&& tasks, CollectFn collect) noexcept : tasks_(std::move(tasks)), collect_(collect) {}
@@ -26,6 +27,7 @@ class Batch final : public Crew {
   void Settle(Member& member) noexcept override;
   bool HasMore() const noexcept override { return next_.load(sync::memory_order_relaxed) < size_; }
   void Sweep(Member& sweeper) noexcept override { Work(sweeper, Stint::Sweeping); }
+  void EndBodiless() noexcept override;
   void Abandon(const Error& error) noexcept override;
   void Collect(BodyResult& result) noexcept override;
 
@@ -33,7 +35,8 @@ class Batch final : public Crew {
   [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
   void Watch(BatchEntry& entry) noexcept;
-  void NoteEnd(TaskCore& core) noexcept;
+  void WatchOther(BatchEntry& entry) noexcept;
+  void NoteEnd(const Error& error) noexcept;
   static TaskCore* WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept;
 
   TaskList tasks_;

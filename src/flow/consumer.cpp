@@ -14,8 +14,9 @@ namespace orchestrate::inline v1::detail {
 Pull Consumer::Accept(Member& member, TaskCore* core, std::uint64_t number) noexcept {
   if (core == nullptr) return Pull::Skip;
   RefNode(*parent_);
-  if (!TryAdoptBatched(*core, *parent_)) UnrefNode(*parent_);  // started before
-  member.mark = static_cast<std::uintptr_t>(number);
+  const bool is_mine = TryAdoptBatched(*core, *parent_);
+  if (!is_mine) UnrefNode(*parent_);  // started before
+  member.mark = static_cast<std::uintptr_t>(2 * number + (is_mine ? 0 : 1));
   member.task.store(core, sync::memory_order_relaxed);
   return Pull::Task;
 }
@@ -23,8 +24,8 @@ Pull Consumer::Accept(Member& member, TaskCore* core, std::uint64_t number) noex
 void Consumer::Settle(Member& member) noexcept {
   TaskCore& core = *member.Task();
   if (core.PhaseNow() != kCompleted) {
-    const Error error = ReadError(core);
-    KeepError(member.mark, error);
+    const Error error = core.IsTerminal() ? ReadError(core) : Ended();
+    KeepError(member.mark / 2, error);
     NoteFailure(error);
   }
   member.task.store(nullptr, sync::memory_order_relaxed);

@@ -10,7 +10,7 @@
 namespace orchestrate::inline v1::detail {
 
 // What the crews of Consume share: tasks come one by one, and their references are given up one by one. The
-// mark of a member is the number of its task.
+// mark of a member is twice the number of its task, and 1 more when another party has started that.
 class Consumer : public Crew {
  public:
   explicit Consumer(std::size_t total) noexcept : total_(total) {}
@@ -20,7 +20,7 @@ class Consumer : public Crew {
   void Abandon(const Error& error) noexcept override { Stop(error); }
   void Collect(BodyResult& result) noexcept override;
   bool RunElsewhere(Member& member) noexcept override {
-    if (Park(member)) return false;
+    if (IsOthers(member) ? ParkOther(member) : Park(member)) return false;
     Settle(member);  // it has ended
     return true;
   }
@@ -34,6 +34,7 @@ class Consumer : public Crew {
 
  private:
   static constexpr std::size_t kKept = 16;
+  static bool IsOthers(const Member& member) noexcept { return (member.mark & 1) != 0; }
 
   void KeepError(std::uint64_t number, const Error& error) noexcept;
 

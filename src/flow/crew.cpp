@@ -6,6 +6,7 @@
 
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/mirror.hpp>
 #include "exec/forked.hpp"
 #include "task/frame.hpp"
 #include "task/scopes.hpp"
@@ -63,7 +64,7 @@ void Crew::Bind(TaskCore& owner, JobState* state, Setup setup) {
     parent_ = scope_;
   }
   try {
-    if (members_ != nullptr) WatchContext();
+    WatchContext();
   } catch (...) {
     if (scope_ != nullptr) UnrefNode(*std::exchange(scope_, nullptr));  // it refers to the owner
     throw;
@@ -91,7 +92,8 @@ void Crew::Begin() noexcept {
   if (reporter_ != nullptr) reporter_->Start();
   std::uint32_t gate = kClosed;
   // Acquire and release pair with ContextEnded(): whoever comes second posts the sweeper.
-  if (!gate_.compare_exchange_strong(gate, kOpen, sync::memory_order_acq_rel)) PostSweeper();
+  if (!gate_.compare_exchange_strong(gate, kOpen, sync::memory_order_acq_rel)) StartSweep();
+  if (members_ == nullptr && Ended()) EndBodiless();
   if (refused) {
     Abandon(RefusedError());
   } else if (members_ != nullptr && HasMore()) {
@@ -111,11 +113,15 @@ Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
 // ---- the end of the context ----
 
 void Crew::ContextEnded() noexcept {
-  if (gate_.exchange(kFired, sync::memory_order_acq_rel) == kOpen) PostSweeper();
+  if (gate_.exchange(kFired, sync::memory_order_acq_rel) == kOpen) StartSweep();
 }
 
 // With the link's party. Urgent, for the members may all be in bodies that do not listen.
-void Crew::PostSweeper() noexcept { PostUrgentNode(*executor_, members_[limit_]); }
+void Crew::StartSweep() noexcept {
+  if (members_ != nullptr) return PostUrgentNode(*executor_, members_[limit_]);
+  EndBodiless();
+  if (LeaveAsLast()) PostBelow(*owner_, *owner_);
+}
 
 void Crew::RunSweeper(WorkNode& node) noexcept {
   auto& sweeper = static_cast<Member&>(node);
@@ -192,13 +198,25 @@ void Crew::DropMember(WorkNode& node) noexcept {
   crew.Leave();
 }
 
+namespace {
+
+TaskCore* PostMember(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {
+  auto& member = static_cast<Member&>(waiter);
+  if (notice == Notice::Ended) PostBelow(member.crew->Owner(), member);
+  return nullptr;
+}
+
+}  // namespace
+
 bool Crew::Park(Member& member) noexcept {
-  member.notify = [](Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept -> TaskCore* {
-    auto& self = static_cast<Member&>(waiter);
-    if (notice == Notice::Ended) PostBelow(*self.crew->owner_, self);
-    return nullptr;
-  };
+  member.notify = PostMember;
   return AddWaiter(*member.Task(), member);
+}
+
+// Through a mirror: the job does not wait for what it did not start when its context has ended.
+bool Crew::ParkOther(Member& member) noexcept {
+  member.notify = PostMember;
+  return AddMirroredWaiter(*member.Task(), *parent_, member);
 }
 
 void Crew::NoteFailure(const Error& error) noexcept {
@@ -252,7 +270,7 @@ bool Crew::LeaveAsLast() noexcept {
   for (;;) {
     // The other one may be the link: when it can be removed it has not fired and never will. The caller's own
     // share keeps everything alive meanwhile.
-    if (parties == 2 && members_ != nullptr && RemoveLink(*parent_, link_)) {
+    if (parties == 2 && RemoveLink(*parent_, link_)) {
       return parties_.fetch_sub(2, sync::memory_order_acq_rel) == 2;
     }
     // Release and acquire: the last one sees what all others did.

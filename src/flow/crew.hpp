@@ -96,6 +96,8 @@ class Crew {
   [[nodiscard]] virtual bool HasMore() const noexcept = 0;
   // The context has ended: ends what no member will come to.
   virtual void Sweep(Member& sweeper) noexcept = 0;
+  // The same where there are no members, on the thread that ends the context: runs no code of the user.
+  virtual void EndBodiless() noexcept {}
   // The executor takes no more work: nothing will be run any more.
   virtual void Abandon(const Error& error) noexcept = 0;
   // `member` was dropped: gives up what was handed to it while it waited.
@@ -106,7 +108,10 @@ class Crew {
   // ---- for those who implement it ----
   template <class Self>
   void WorkAs(Self& self, Member& member, Stint stint) noexcept;
-  [[nodiscard]] bool Park(Member& member) noexcept;  // false when member.task has ended already
+  // Has `member` posted at the end of member.task, which another party started or runs; false when that has
+  // come already.
+  [[nodiscard]] bool Park(Member& member) noexcept;
+  [[nodiscard]] bool ParkOther(Member& member) noexcept;
   void NoteFailure(const Error& error) noexcept;
   void Join() noexcept { parties_.fetch_add(1, sync::memory_order_relaxed); }
   // True for the last one, who has to see to it that Complete() is called.
@@ -148,7 +153,7 @@ class Crew {
 
   void WatchContext();
   void ContextEnded() noexcept;
-  void PostSweeper() noexcept;
+  void StartSweep() noexcept;
   [[nodiscard]] Member* StartMember() noexcept;  // the next one, unless all have started
   Member* StartAnother() noexcept;
   void CallBack(Member& member) noexcept;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/mirror.hpp>
 #include "exec/forked.hpp"
 #include "task/frame.hpp"
 
@@ -81,9 +82,9 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
     return true;
   }
   follows = true;  // before the list has it: the next step may come at once
-  if (AddWaiter(*core, *this)) return false;
+  if (AddMirroredWaiter(*core, *job, *this)) return false;
   follows = false;
-  error = ReadError(*core);
+  error = core->IsTerminal() ? ReadError(*core) : EndOf(*job);
   return true;
 }
 

@@ -2,31 +2,53 @@
 
 #include <string>
 
+#include <orchestrate/task/detail/context_end.hpp>
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
-// Listens to the ends of three tasks: the result, the work, and the alarm. It lives until the last of them.
-struct Limit {
+// Between the result, which runs as long as the work does, the work, and the alarm. The end of the work or of
+// the time ends the result, whichever comes first; a Cancel() of the result, or the end of its context, ends
+// the work. It lives until it can hear of none of these any more.
+struct Limit : Link, Deferred {
   struct Listener : ChainNode {
     Limit* limit = nullptr;
     void (*on_end)(Limit&) noexcept = nullptr;
   };
 
-  // What each end means; to cancel what has ended already does nothing.
-  static void OnOuter(Limit& limit) noexcept {
-    CancelTask(*limit.alarm, Errc::Cancelled);
-    if (limit.outer->PhaseNow() == kCancelled) CancelTask(*limit.inner, limit.outer->error.Get());
+  Limit() noexcept {
+    fire = [](Link& link) noexcept -> Deferred* { return &static_cast<Limit&>(link); };
+    run = [](Deferred& deferred) noexcept {
+      auto& self = static_cast<Limit&>(deferred);
+      self.EndWork(EndOf(*self.outer));
+      self.Drop();
+    };
   }
+
+  // The result shows as cancelled at once and ends with the work.
+  void EndWork(const Error& cause) noexcept {
+    CancelTask(*outer, cause);
+    CancelTask(*inner, cause);
+  }
+
   static void OnInner(Limit& limit) noexcept {
-    limit.pass_on(*limit.outer, *limit.inner);
+    if (limit.IsFirst()) limit.pass_on(*limit.outer, *limit.inner);
     CancelTask(*limit.alarm, Errc::Cancelled);
+    if (RemoveLink(*limit.outer, limit)) limit.Drop();
   }
+  // The alarm is cancelled by the above, and when the timers or its context end, which ends the work.
   static void OnAlarm(Limit& limit) noexcept {
-    // The alarm is cancelled by the end of its context, or by one of the above.
-    const Error ended = ReadError(*limit.alarm);
-    CancelTask(*limit.outer, ended ? ended : Error(Errc::DeadlineExceeded));
+    if (Error ended = ReadError(*limit.alarm)) {
+      if (!limit.has_ended.load(sync::memory_order_acquire)) limit.EndWork(ended);
+      return;
+    }
+    if (limit.IsFirst()) {
+      BodyResult result{.end = BodyEnd::Cancelled, .error = Errc::DeadlineExceeded};
+      StampEnd(*limit.outer);
+      FinishBody(*limit.outer, result);
+    }
+    CancelTask(*limit.inner, Errc::DeadlineExceeded);
   }
 
   void Listen(Listener& listener, TaskCore& task, void (*on_end)(Limit&) noexcept) noexcept {
@@ -48,22 +70,25 @@ struct Limit {
     limit.Drop();
   }
 
-  void Drop() noexcept {
+  // True for the one end that becomes that of the result.
+  [[nodiscard]] bool IsFirst() noexcept { return !has_ended.exchange(true, sync::memory_order_acq_rel); }
+
+  void Drop(std::uint32_t count = 1) noexcept {
     // Release pairs with the acquire of the last one, which lets go of the tasks.
-    if (refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
-    Unref(*outer);
-    Unref(*inner);
-    Unref(*alarm);
+    if (refs.fetch_sub(count, sync::memory_order_acq_rel) != count) return;
+    for (TaskCore* task : {outer, inner, alarm}) {
+      if (task != nullptr) Unref(*task);
+    }
     std::destroy_at(this);
     FreeBlock(this, sizeof(Limit));
   }
 
-  sync::atomic<std::uint32_t> refs{4};  // the listeners', and that of StartTimeout()
+  sync::atomic<std::uint32_t> refs{4};  // the two listeners', the link's, and that of StartTimeout()
+  sync::atomic<bool> has_ended{false};
   PassOn pass_on = nullptr;
   TaskCore* outer = nullptr;  // each with a reference
   TaskCore* inner = nullptr;
   TaskCore* alarm = nullptr;
-  Listener on_outer;
   Listener on_inner;
   Listener on_alarm;
 };
@@ -84,24 +109,30 @@ Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout) {
 
 void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout, const TaskHandle& inner,
                   const Where& inner_where, PassOn pass_on) {
+  outer.state.store(kRunning, sync::memory_order_relaxed);  // until the work has left
+  if (outer.parent == nullptr)
+    WhereAccess::WithParent(where, [&outer](ContextNode& parent) { Adopt(outer, parent); });
   Limit& limit = *::new (AllocateBlock(sizeof(Limit))) Limit;
+  limit.pass_on = pass_on;
+  bool is_linked = false;
   Task<void> alarm;
   try {
     alarm = SleepFor(where, timeout);
+    Ref(outer);
+    limit.outer = &outer;
+    limit.inner = Share(inner);
+    limit.alarm = Share(alarm);
+    is_linked = AddLink(outer, limit);
     inner.RunIn(inner_where);  // last: what throws has started nothing
   } catch (...) {
     (void)alarm.Cancel();
-    FreeBlock(&limit, sizeof(Limit));
+    const bool has_fired = is_linked && !RemoveLink(outer, limit);
+    limit.Drop(has_fired ? 3 : 4);
     throw;
   }
-  limit.pass_on = pass_on;
-  Ref(outer);
-  limit.outer = &outer;
-  limit.inner = Share(inner);
-  limit.alarm = Share(alarm);
   limit.Listen(limit.on_inner, *limit.inner, Limit::OnInner);
   limit.Listen(limit.on_alarm, *limit.alarm, Limit::OnAlarm);
-  limit.Listen(limit.on_outer, outer, Limit::OnOuter);
+  if (!is_linked) limit.run(limit);  // its context has ended
   limit.Drop();
 }
 

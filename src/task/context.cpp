@@ -106,6 +106,7 @@ struct DoneCallback final : Link, Deferred, WorkNode {
     // Posted without the lock of the list, as the executor may be the user's.
     fire = [](Link& link) noexcept -> Deferred* { return &static_cast<DoneCallback&>(link); };
     run = [](Deferred& deferred) noexcept { static_cast<DoneCallback&>(deferred).PostNow(); };
+    runs_user_code = true;
     RefNode(owner);
   }
   void PostNow() noexcept { ExecutorOf(*node).PostUrgent(Work(*this)); }
@@ -156,6 +157,7 @@ struct StopBridge final : StopLink, Deferred {
       self.source.request_stop();
       Drop(self);
     };
+    runs_user_code = true;
     drop = Drop;
   }
   static void Drop(StopLink& link) noexcept {

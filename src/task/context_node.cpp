@@ -2,11 +2,14 @@
 
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "task/context_links.hpp"
+#include "task/deferred_delete.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -78,19 +81,29 @@ bool EndScope(ContextNode& node, Error cause) noexcept {
   return true;
 }
 
+namespace {
+
+// An ancestor of `node` has ended.
+void EndChild(ContextNode& node) noexcept {
+  if ((node.flags & ContextNode::kTask) != 0) EndIfContextEnded(static_cast<TaskCore&>(node));
+}
+
+}  // namespace
+
 void PublishEnd(ContextNode& node) noexcept {
   // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other
   // way round.
   g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
+  const DeferralScope deferral;
   Deferred* todo = nullptr;
-  const auto fire_all = [&todo](ContextLinks& links) {
+  Deferred* of_user = nullptr;
+  const auto fire_all = [&todo, &of_user](ContextLinks& links) {
     const std::lock_guard lock(links.mutex);
     while (Link* link = links.first) {
       links.Unlink(*link);
-      if (Deferred* more = link->fire(*link)) {
-        more->after = todo;
-        todo = more;
-      }
+      Deferred* const more = link->fire(*link);
+      if (more == nullptr) continue;
+      more->after = std::exchange(more->runs_user_code ? of_user : todo, more);
     }
   };
   if (auto* links = node.links.load(sync::memory_order_seq_cst)) fire_all(*links);
@@ -102,8 +115,13 @@ void PublishEnd(ContextNode& node) noexcept {
       // A child's list: its owner was given a reference when its link fired.
       auto& links = static_cast<ContextLinks&>(*next);
       fire_all(links);
+      EndChild(*links.owner);
       UnrefNode(*links.owner);
     }
+  }
+  while (Deferred* next = of_user) {
+    of_user = next->after;
+    next->run(*next);
   }
 }
 
@@ -165,6 +183,22 @@ ContextLinks& Activated(ContextNode& node) {
 }
 
 }  // namespace
+
+bool TieTask(TaskCore& task, ContextNode& parent) {
+  Activated(parent);
+  ContextLinks& links = LinksOf(task);
+  const std::lock_guard lock(links.activation);
+  if (links.activated.load(sync::memory_order_relaxed) || !TryPin(task)) return true;
+  const bool is_parent = task.parent == &parent;
+  if (is_parent) {
+    links.up.child = &links;
+    links.up.fire = FireChild;
+    Append(LinksOf(parent), links.up);
+    links.activated.store(true, sync::memory_order_release);
+  }
+  Unpin(task);
+  return is_parent;
+}
 
 bool AddLink(ContextNode& node, Link& link) {
   if (EndOf(node)) return false;

@@ -1,6 +1,9 @@
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "task/frame.hpp"
 
@@ -36,9 +39,9 @@ void TellToLook(TaskCore& core) noexcept {
   }
 }
 
-// The context of a continuation that was given none; null when there was none and no way to make one.
-ContextNode* InheritedParent(const TaskCore& predecessor, Error& failure) noexcept {
-  if (predecessor.parent != nullptr) return predecessor.parent;
+// The context of a continuation that was given none, as its predecessor was; null when there is no way to
+// make one.
+ContextNode* InheritedParent(Error& failure) noexcept {
   try {
     return &DefaultRoot();
   } catch (...) {
@@ -55,6 +58,7 @@ void EndUncalled(AfterNode& node, std::uint32_t phase, ContextNode* parent, Why 
       TryEndUnrun(core, kAttached, phase, parent)) {
     return TellLater(node);
   }
+  AwaitLeaving(core, kAttached);
   Unref(core);
 }
 
@@ -68,8 +72,9 @@ TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) n
     return nullptr;
   }
   Error failure;
-  ContextNode* parent = core.parent;
-  if (parent == nullptr) parent = InheritedParent(predecessor, failure);
+  // One without a context of its own may have inherited that of the predecessor already, and keeps it.
+  ContextNode* parent = predecessor.parent != nullptr ? predecessor.parent : core.parent;
+  if (parent == nullptr) parent = InheritedParent(failure);
   if (parent == nullptr) {
     EndUncalled(node, kFailed, nullptr, [&failure] { return failure; });
     return nullptr;
@@ -107,26 +112,89 @@ void NoteQueued(TaskCore& core) noexcept {
 }
 
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
-// What is queued or attached was not ended, and has a reference that it does not lose before.
+// Until then it has a reference, unless it was never started.
 TaskCore* SharePredecessor(TaskCore& core) noexcept {
   if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
   auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
   const auto phase = predecessor->PhaseNow();
-  const bool is_open = phase == kQueued || phase == kAttached;
-  if (is_open) Ref(*predecessor);
-  // Release pairs with the acquire of whoever changes the phase next: the reference comes first.
-  core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);
-  return is_open ? predecessor : nullptr;
+  const bool was_started = phase > kAdopting;
+  if (was_started) Ref(*predecessor);
+  Unpin(core);
+  return was_started ? predecessor : nullptr;
 }
 
+namespace {
+
+// The end of the context of `predecessor` is soon that of `core`, too, or `core` has no context of its own.
+bool SharesContext(const TaskCore& core, const TaskCore& predecessor) noexcept {
+  const auto state = predecessor.state.load(sync::memory_order_acquire);
+  if ((state & ContextNode::kNoBody) != 0) return false;  // may wait for ever
+  if (core.parent == nullptr) return true;
+  return (state & ContextNode::kPhaseMask) >= kBatched && predecessor.scope == core.scope;
+}
+
+}  // namespace
+
 void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
+  TaskCore& core = *node.successor;
   node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
-  node.successor->ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor),
-                              sync::memory_order_relaxed);  // NOLINT
-  node.successor->state.store(kAttached, sync::memory_order_release);
-  if (AddWaiter(predecessor, node)) return;
-  // Ended before: the same, now; still never inside this call.
-  if (TaskCore* core = node.notify(node, predecessor, Notice::Ended)) PostBelow(*core, *core);
+  core.ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor), sync::memory_order_relaxed);  // NOLINT
+  core.place = &node;
+  const bool shares_context = SharesContext(core, predecessor);
+  const bool follows = core.parent != nullptr && !shares_context;
+  if (follows) RefUnshared(core);  // the node may be told at once
+  core.state.store(kAttached | (follows ? ContextNode::kFollows : 0), sync::memory_order_release);
+  if (!(shares_context ? AddOwnWaiter(predecessor, node) : AddWaiter(predecessor, node))) {
+    // Ended before: the same, now; still never inside this call.
+    if (TaskCore* next = node.notify(node, predecessor, Notice::Ended)) PostBelow(*next, *next);
+  } else if (follows) {
+    FollowContext(core);
+  }
+  if (follows) Unref(core);
+}
+
+bool LeavePredecessor(TaskCore& core) noexcept {
+  // A predecessor that ends cannot leave as long as this holds the pin, as for SharePredecessor().
+  if (!TryFlip(core, kAttached, ContextNode::kPinned)) return false;
+  auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
+  const bool removed = predecessor->waiters.Remove(*core.place);
+  Unpin(core);
+  return removed;
+}
+
+// ---- what a body has returned ----
+
+bool StartFollowing(TaskCore& outer, FollowNode& node) noexcept {
+  TaskCore& inner = *node.followed;
+  if (NoteWaited(inner, ContextNode::kFollows))
+    FollowContext(inner);  // takes locks: not while `outer` is pinned
+  outer.place = &node;
+  if (!LeaveBody(outer)) {
+    outer.place = nullptr;
+    return false;
+  }
+  Ref(outer);  // the list's
+  // Pinned until the node is in the list, or not: the thread that ends the task takes it out.
+  const bool added = AddOwnWaiter(inner, node);
+  Unpin(outer);
+  if (!added) node.notify(node, inner, Notice::Ended);
+  if ((outer.state.load(sync::memory_order_acquire) & ContextNode::kFollows) != 0) {
+    FollowContext(outer);
+  } else if (MayHaveEnded(outer)) {
+    EndIfContextEnded(outer);  // before it was bodiless its context's end passed it by
+  }
+  return true;
+}
+
+bool LeaveFollowed(TaskCore& core) noexcept {
+  auto* node = static_cast<FollowNode*>(std::exchange(core.place, nullptr));
+  if (node == nullptr || !node->followed->waiters.Remove(*node)) return false;
+  node->release(*node);
+  return true;
+}
+
+void AwaitLeaving(const TaskCore& successor, std::uint32_t phase) noexcept {
+  while (successor.PhaseNow() == phase) std::this_thread::yield();
 }
 
 }  // namespace orchestrate::inline v1::detail

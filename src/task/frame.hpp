@@ -31,8 +31,11 @@ class FrameScope {
 // Says whether somebody took over a reference that the caller has to spare.
 enum class Spare : std::uint8_t { None, Left, Taken };
 
-bool PostTask(TaskCore& core) noexcept;  // false: intake has stopped
+void DestroyCore(TaskCore& core) noexcept;  // which has no references
+bool PostTask(TaskCore& core) noexcept;     // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
+// By the thread that has a queue's entry of a task which was started or ended otherwise.
+void LeaveEntry(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
@@ -55,8 +58,14 @@ inline void NotifyWaiters(TaskCore& core) noexcept {
 // any.
 bool TakeSpare(TaskCore& predecessor) noexcept;
 void ReturnSpare(TaskCore& predecessor) noexcept;
-// Before the list of waiters is used by anybody but who ends the task; false when that has ended.
-bool NoteWaited(TaskCore& core) noexcept;
+// Before the list of waiters is used by anybody but the thread that ends the task: sets kWaited, and more.
+// False when that has ended.
+bool NoteWaited(TaskCore& core, std::uint32_t bits = 0) noexcept;
+// An attached task leaves that phase: it has a place in no list any more.
+inline void ForgetPlace(TaskCore& core) noexcept {
+  core.ticks.store(0, sync::memory_order_relaxed);
+  core.place = nullptr;
+}
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;
@@ -65,6 +74,11 @@ void TellLater(ChainNode& node) noexcept;
 void ReleaseSoon(ChainNode& node) noexcept;
 // Has those who wait for a task that was just queued look where: it may be behind one of their bodies.
 void NoteQueued(TaskCore& core) noexcept;
+// Takes the node of an attached task out of the list of its predecessor; true: the list's reference is the
+// caller's now.
+bool LeavePredecessor(TaskCore& core) noexcept;
+// The same for a task that follows the one which its body returned, held in the phase Adopting.
+bool LeaveFollowed(TaskCore& core) noexcept;
 // The predecessor of an attached continuation, with a reference, when it is queued or attached itself.
 TaskCore* SharePredecessor(TaskCore& core) noexcept;
 

@@ -6,6 +6,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
+#include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 
 // From the queue through the body: what a worker, or whoever claims a task, does with it.
@@ -13,16 +14,26 @@ namespace orchestrate::inline v1::detail {
 namespace {
 
 // A parent that has ended without being cancelled can end nothing any more: its own parent takes its place,
-// so that a task which starts its successor for ever does not keep all its forerunners. Nobody else looks at
-// `core` yet.
+// so that a task which starts its successor for ever does not keep all its forerunners.
+bool IsToBeSkipped(const ContextNode& parent) noexcept {
+  if ((parent.flags & ContextNode::kTask) == 0 || parent.parent == nullptr) return false;
+  const auto phase = parent.state.load(sync::memory_order_acquire) & ContextNode::kPhaseMask;
+  return phase == kCompleted || phase == kFailed;
+}
+
+// A task that follows its context is linked into its parent.
 void SkipEndedParents(TaskCore& core) noexcept {
-  for (;;) {
+  while (IsToBeSkipped(*core.parent)) {
+    // Others may be looking at the parent: they pin the task.
+    if (!TryFlip(core, kRunning, ContextNode::kPinned)) return;
     ContextNode& before = *core.parent;
-    if ((before.flags & ContextNode::kTask) == 0 || before.parent == nullptr) return;
-    const auto phase = before.state.load(sync::memory_order_acquire) & ContextNode::kPhaseMask;
-    if (phase != kCompleted && phase != kFailed) return;
-    RefNode(*before.parent);
-    core.parent = before.parent;
+    const bool is_linked = core.links.load(sync::memory_order_relaxed) != nullptr;
+    if (!is_linked) {
+      RefNode(*before.parent);
+      core.parent = before.parent;
+    }
+    Unpin(core);
+    if (is_linked) return;
     UnrefNode(before);
   }
 }
@@ -83,6 +94,7 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
 
 bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
   if (!TryStart(core, from)) return false;
+  if (core.successor != nullptr) PostSuccessor(core);
   auto none = Spare::None;
   RunStarted(core, timing, none);
   return true;
@@ -90,23 +102,33 @@ bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
 
 void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
-  if (core.successor != nullptr) PostSuccessor(core);
   auto spare = Spare::Left;
-  if (TryStart(core, kQueued))
+  if (TryStart(core, kQueued)) {
+    if (core.successor != nullptr) PostSuccessor(core);
     RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare);
+  } else {
+    LeaveEntry(core);
+  }
   t_thread.running = nullptr;  // what the last reference destroys is no part of the task
   if (spare == Spare::Left) Unref(core);
 }
 
 void DropQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
-  if (core.successor != nullptr) PostSuccessor(core);
   if (Error ended = EndOf(core)) {
     EndUnrun(core, kQueued, ended, kCancelled);
+    LeaveEntry(core);
     Unref(core);
   } else {
     Refuse(core);
   }
+}
+
+// The thread that has started it has posted its successor; a task that follows another one has none.
+void LeaveEntry(TaskCore& core) noexcept {
+  if (!core.IsTerminal()) return;
+  if (core.successor != nullptr) PostSuccessor(core);
+  DiscardCallable(core);
 }
 
 bool IsStaleEntry(const WorkNode& node) noexcept {
@@ -115,6 +137,7 @@ bool IsStaleEntry(const WorkNode& node) noexcept {
 
 void Refuse(TaskCore& core) noexcept {
   EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
+  LeaveEntry(core);
   Unref(core);
 }
 

@@ -54,7 +54,9 @@ bool TaskHandle::Cancel(const Error& cause) const noexcept {
 }
 
 TaskState TaskHandle::State() const noexcept {
-  return core_ != nullptr ? StateOf(*core_) : TaskState::Created;
+  if (core_ == nullptr) return TaskState::Created;
+  EndIfContextEnded(*core_);
+  return StateOf(*core_);
 }
 
 std::chrono::nanoseconds TaskHandle::Duration() const noexcept {

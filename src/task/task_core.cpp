@@ -5,9 +5,11 @@
 #include <string>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
+#include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -118,51 +120,18 @@ void ReportUnread(TaskCore& core) noexcept {
               .error = core.error.Get()});
 }
 
+}  // namespace
+
 void DestroyCore(TaskCore& core) noexcept {
   const auto state = core.state.load(sync::memory_order_acquire);
   if ((state & ContextNode::kPhaseMask) == kFailed && (state & ContextNode::kRead) == 0) ReportUnread(core);
+  DiscardCallable(core);
   DestroyLinks(core);
   ContextNode* parent = core.parent;
   delete InfoOf(core.site.load(sync::memory_order_relaxed));
   core.Ops().release(core);
   if (parent != nullptr) UnrefNode(*parent);
 }
-
-// Nobody will run a created task: whatever was attached to it ends too, and may look at it meanwhile.
-bool EndsUnstarted(TaskCore& core) noexcept {
-  core.refs.store(1, sync::memory_order_relaxed);
-  CancelTask(core, Errc::Cancelled);
-  return core.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1;
-}
-
-void EndAndDestroy(TaskCore& core) noexcept {
-  if (core.PhaseNow() != kCreated || EndsUnstarted(core)) DestroyCore(core);
-}
-
-// A destructor may drop the last reference to the next task of a long chain: they are destroyed one after the
-// other by the outermost call, not inside each other.
-struct Graveyard {
-  TaskCore* first = nullptr;
-};
-
-void Bury(TaskCore& core) noexcept {
-  if (auto* outermost = static_cast<Graveyard*>(t_thread.burying)) {
-    core.next = outermost->first;
-    outermost->first = &core;
-    return;
-  }
-  Graveyard graveyard;
-  t_thread.burying = &graveyard;
-  EndAndDestroy(core);
-  while (graveyard.first != nullptr) {
-    auto* next = graveyard.first;
-    graveyard.first = static_cast<TaskCore*>(next->next);
-    EndAndDestroy(*next);
-  }
-  t_thread.burying = nullptr;
-}
-
-}  // namespace
 
 void UnrefOnly(TaskCore& core) noexcept {
   // A linked core can be revived by its parent's end (TryRefNode) until its count is zero.
@@ -195,7 +164,7 @@ void UnrefLast(TaskCore& core) noexcept {
     if (parent != nullptr) UnrefNode(*parent);
     return;
   }
-  Bury(core);
+  DeleteLater(core);
 }
 
 void UnrefCreated(TaskCore& core) noexcept {
@@ -257,6 +226,11 @@ void LeaveAdopting(TaskCore& core, std::uint32_t to) noexcept {
   core.state.fetch_xor((kAdopting ^ to) | ContextNode::kOpen, sync::memory_order_release);
 }
 
+// A waiter came before the task had a context.
+void FollowIfWaited(TaskCore& core) noexcept {
+  if ((core.state.load(sync::memory_order_relaxed) & ContextNode::kFollows) != 0) FollowContext(core);
+}
+
 }  // namespace
 
 bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
@@ -264,8 +238,9 @@ bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode&
   if (!TryFlip(core, from, from ^ kAdopting)) return false;
   if (core.parent == nullptr) Adopt(core, parent);
   if (more_flags != 0) core.flags |= more_flags;
-  if (from == kAttached) core.ticks.store(0, sync::memory_order_relaxed);
+  if (from == kAttached) ForgetPlace(core);
   LeaveAdopting(core, to);
+  FollowIfWaited(core);
   return true;
 }
 
@@ -280,6 +255,7 @@ bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept {
   core.flags |= ContextNode::kAdmitted | (parent.scope->flags & ContextNode::kObserved);
   core.seen_epoch.store(parent.seen_epoch.load(sync::memory_order_relaxed), sync::memory_order_relaxed);
   LeaveAdopting(core, kBatched);
+  FollowIfWaited(core);
   return true;
 }
 

@@ -1,8 +1,10 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
+#include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -89,9 +91,18 @@ bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNo
   if (!TryFlip(core, from, (from ^ kAdopting) | ContextNode::kOpen)) return false;
   if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
-  core.Ops().destroy(core, kCallable);
-  NoteEnded(core);
-  SetTerminal(core, to | ContextNode::kEnded);
+  if (from == kAttached) core.place = nullptr;
+  const bool runs_user_code = !core.Ops().light || (core.flags & ContextNode::kSpawned) != 0;
+  if (!runs_user_code || !IsDeferring()) {
+    core.Ops().destroy(core, kCallable);
+    NoteEnded(core);
+    SetTerminal(core, to | ContextNode::kEnded);
+    return true;
+  }
+  // A queued one is cleared by the thread that comes to its entry in the queue.
+  if (from != kQueued) Ref(core);
+  SetTerminal(core, to | ContextNode::kEnded | ContextNode::kUncalled);
+  if (from != kQueued) DiscardLater(core);
   return true;
 }
 
@@ -99,9 +110,45 @@ namespace {
 
 // A task without a body, held in the phase Adopting, → Cancelled.
 void EndOpen(TaskCore& core) noexcept {
+  const bool was_listed = !core.Ops().hears_end && LeaveFollowed(core);
   StampEnd(core);
   NoteEnded(core);
   SetTerminal(core, kCancelled | ContextNode::kEnded);
+  if (was_listed) Unref(core);  // the list's; the caller has its own
+}
+
+// What to do with a task whose body is on a thread: Cancel ends its context, Leave knows that this has ended.
+enum class Running : std::uint8_t { Cancel, Leave };
+
+// By the thread that has won the error. False when it lost to a body that leaves with a value.
+bool EndWithError(TaskCore& core, Running running) noexcept {
+  auto state = core.state.load(sync::memory_order_acquire);
+  for (;;) {
+    const auto phase = state & ContextNode::kPhaseMask;
+    if (phase == kCancelled) return true;  // the body left and found the error set
+    if (phase >= kCompleted) return false;
+    const bool no_body = (state & ContextNode::kNoBody) != 0;
+    if (phase == kAdopting && no_body) return false;  // a promise is being set
+    if (phase == kRunning && !no_body && running == Running::Leave) return true;
+    if (phase == kAdopting || (phase == kRunning && (state & ContextNode::kPinned) != 0)) {
+      sync::Relax();
+      state = core.state.load(sync::memory_order_acquire);
+    } else if (phase < kRunning) {
+      const bool was_listed = phase == kAttached && LeavePredecessor(core);
+      const bool is_ended = TryEndUnrun(core, phase, kCancelled);
+      if (is_ended) NotifyWaiters(core);
+      if (was_listed) Unref(core);  // the list's; the caller has its own
+      if (is_ended) return true;
+      state = core.state.load(sync::memory_order_acquire);
+    } else if (core.state.compare_exchange_weak(
+                   state, no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
+                   sync::memory_order_acq_rel, sync::memory_order_acquire)) {
+      if (no_body) EndOpen(core);
+      if (running == Running::Cancel) PublishEnd(core);
+      if (no_body) NotifyWaiters(core);
+      return true;
+    }
+  }
 }
 
 }  // namespace
@@ -114,31 +161,14 @@ bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error, std::uint3
 }
 
 bool CancelTask(TaskCore& core, const Error& cause) noexcept {
-  const auto is_open = [](std::uint32_t state) { return (state & ContextNode::kPhaseMask) < kCompleted; };
-  auto state = core.state.load(sync::memory_order_acquire);
-  if (!is_open(state) || !core.error.TrySet(cause ? cause : Error(Errc::Cancelled))) return false;
-  // This call has won the error; it loses only to a body that leaves with a value at this moment.
-  for (;;) {
-    const auto phase = state & ContextNode::kPhaseMask;
-    if (phase == kCancelled) return true;  // the body left and found the error set
-    if (!is_open(state)) return false;
-    const bool no_body = (state & ContextNode::kNoBody) != 0;
-    if (phase == kAdopting) {
-      if (no_body) return false;  // a promise is being set
-      sync::Relax();
-      state = core.state.load(sync::memory_order_acquire);
-    } else if (phase < kRunning) {
-      if (TryEndUnrun(core, phase, kCancelled)) return NotifyWaiters(core), true;
-      state = core.state.load(sync::memory_order_acquire);
-    } else if (core.state.compare_exchange_weak(
-                   state, no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
-                   sync::memory_order_acq_rel, sync::memory_order_acquire)) {
-      if (no_body) EndOpen(core);
-      PublishEnd(core);
-      if (no_body) NotifyWaiters(core);
-      return true;
-    }
-  }
+  if (core.IsTerminal() || !core.error.TrySet(cause ? cause : Error(Errc::Cancelled))) return false;
+  return EndWithError(core, Running::Cancel);
+}
+
+void EndBound(TaskCore& core, const Error& cause) noexcept {
+  if (core.Ops().hears_end) return;
+  if (!IsBodiless(core.state.load(sync::memory_order_acquire)) || !core.error.TrySet(cause)) return;
+  EndWithError(core, Running::Leave);
 }
 
 // ---- tasks without a body ----
@@ -164,10 +194,11 @@ void StampEnd(TaskCore& core) noexcept {
 }
 
 bool LeaveBody(TaskCore& core) noexcept {
+  constexpr auto kBits = ContextNode::kNoBody | ContextNode::kPinned;
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
-  } while (!core.state.compare_exchange_weak(state, state | ContextNode::kNoBody, sync::memory_order_acq_rel,
+  } while (!core.state.compare_exchange_weak(state, state | kBits, sync::memory_order_acq_rel,
                                              sync::memory_order_relaxed));
   return true;
 }
@@ -214,17 +245,18 @@ void PostFirst(TaskCore* first) noexcept {
 
 }  // namespace
 
-bool NoteWaited(TaskCore& core) noexcept {
+bool NoteWaited(TaskCore& core, std::uint32_t bits) noexcept {
+  bits |= ContextNode::kWaited;
   auto state = core.state.load(sync::memory_order_acquire);
   for (;;) {
     const auto phase = state & ContextNode::kPhaseMask;
     if (phase >= kCompleted) return false;
-    if ((state & ContextNode::kWaited) != 0) return true;
+    if ((state & bits) == bits) return true;
     if (phase == kAdopting && (state & (ContextNode::kNoBody | ContextNode::kOpen)) == 0) {
       sync::Relax();  // TryAdopt() leaves that phase by a store, at once
       state = core.state.load(sync::memory_order_acquire);
-    } else if (core.state.compare_exchange_weak(state, state | ContextNode::kWaited,
-                                                sync::memory_order_acquire, sync::memory_order_acquire)) {
+    } else if (core.state.compare_exchange_weak(state, state | bits, sync::memory_order_acquire,
+                                                sync::memory_order_acquire)) {
       return true;
     }
   }
@@ -232,12 +264,21 @@ bool NoteWaited(TaskCore& core) noexcept {
 
 // The flag first: whoever ends the task after that closes the list. The entry is the last touch of `core`,
 // for the node may be told, and what keeps the task be given up, at once.
-bool AddWaiter(TaskCore& core, Waiter& node) noexcept { return NoteWaited(core) && core.waiters.Add(node); }
+bool AddOwnWaiter(TaskCore& core, Waiter& node) noexcept {
+  return NoteWaited(core) && core.waiters.Add(node);
+}
+
+bool AddWaiter(TaskCore& core, Waiter& node) noexcept {
+  if (!NoteWaited(core, ContextNode::kFollows)) return false;
+  FollowContext(core);
+  return core.waiters.Add(node);
+}
 
 void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
   if ((core.state.load(sync::memory_order_relaxed) & ContextNode::kWaited) == 0) return;
   Waiter* newest = core.waiters.Close();
   if (newest == nullptr) return;
+  const DeferralScope deferral;
   if (t_thread.draining != nullptr) return PostFirst(TellAll(core, newest));
   const bool single = newest->next == nullptr;
   Telling telling;
@@ -285,6 +326,7 @@ void ReleaseSoon(ChainNode& node) noexcept {
 }
 
 void EndSetChained(ChainNode& node, BodyResult& result) noexcept {
+  node.successor->place = nullptr;
   StampEnd(*node.successor);
   End(*node.successor, result, kAdopting);
   TellLater(node);

@@ -41,11 +41,12 @@ void ClaimQueued(TaskCore& core) noexcept {
   if (!right) return;
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
   const bool mine = Unqueue(*runtime, core);
-  if (mine && core.successor != nullptr) PostSuccessor(core);
   const bool counted = mine || NoteTaken(*runtime);
   room.Run([&core] { TryRun(core, kQueued); });
   if (counted) right.CountRun();
-  if (mine) Unref(core);
+  if (!mine) return;
+  LeaveEntry(core);
+  Unref(core);
 }
 
 bool IsOnStrand() noexcept {

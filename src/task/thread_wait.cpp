@@ -1,8 +1,11 @@
 #include <orchestrate/task/detail/thread_wait.hpp>
 
 #include <orchestrate/exec/timer_service.hpp>
+#include "task/deferred_delete.hpp"
 
 namespace orchestrate::inline v1::detail {
+
+ThreadWait::ThreadWait(RuntimeCore* served) noexcept : section_(served) { RunDeferred(); }
 
 void ThreadWait::Nudge() noexcept {
   section_.Resume();

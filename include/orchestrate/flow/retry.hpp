@@ -5,6 +5,7 @@
 
 #include <orchestrate/flow/detail/retry_machine.hpp>
 #include <orchestrate/flow/retry_options.hpp>
+#include <orchestrate/task/detail/mirror.hpp>
 #include <orchestrate/task/promise.hpp>
 #include <orchestrate/task/task.hpp>
 
@@ -26,7 +27,10 @@ struct RetryBody final : RetryMachine {
   void Attempt(BodyResult& result) noexcept override {
     if constexpr (kFollows) {
       try {
-        Follow(Call(), result);
+        const Task<T> inner = Call();
+        const bool is_pending =
+            inner && static_cast<TaskCore*>(&TaskAccess::Core(inner)) != task && !inner.IsDone();
+        Follow(is_pending ? MakeMirror<T>(TaskAccess::Core(inner), *task) : inner, result);
       } catch (...) {
         Fail(result, Error::FromCurrentException());
       }

@@ -17,20 +17,10 @@ using PassOn = void (*)(TaskCore& outer, TaskCore& inner) noexcept;
 
 template <class T>
 void PassOnOutcome(TaskCore& outer, TaskCore& inner) noexcept {
-  auto& to = static_cast<ValueCore<T>&>(outer);
-  auto& from = static_cast<ValueCore<T>&>(inner);
-  if (from.PhaseNow() == kCancelled) {
-    CancelTask(to, ReadError(from));
-    return;
-  }
-  if (!BeginSet(to)) return;
   BodyResult result;
-  if (Error error = ReadError(from)) {
-    Fail(result, std::move(error));
-  } else if constexpr (!std::is_void_v<T>) {
-    RunInto(to, result, [&from] { return TaskAccess::Share(from).Outcome(); });
-  }
-  EndSet(to, result);
+  TakeOver(static_cast<ValueCore<T>&>(outer), inner, result);
+  StampEnd(outer);
+  FinishBody(outer, result);
 }
 
 // An error when `timeout` is negative or there is no task.
@@ -58,10 +48,11 @@ Task<T> MakeLimited(const Where& where, Nanoseconds timeout, const Task<T>& inne
 ///         it cannot be.
 /// @par Errors        Throws `std::bad_alloc`.
 /// @par Blocks        Never; while it is pending it costs a timer, which is gone when `task` ends first.
-/// @par Cancellation  When the time is over, the result is cancelled or the context ends, `task` is cancelled
-/// and
-///                    the result does not wait for its body: one that does not listen runs on, counted by its
-///                    runtime.
+/// @par Cancellation  When the time is over, `task` is cancelled and the result does not wait for its body:
+/// one
+///                    that does not listen runs on, counted by its runtime. When the result is cancelled or
+///                    its context ends before, `task` is cancelled, too; the result shows as `Cancelled` at
+///                    once and ends when the body has left.
 /// @par Complexity    O(1), three pooled blocks.
 template <class T, class Rep, class Period>
 [[nodiscard]] Task<T> Timeout(const Where& where, const Task<T>& task,

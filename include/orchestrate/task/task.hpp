@@ -12,6 +12,7 @@
 #include <orchestrate/base/function.hpp>
 #include <orchestrate/base/result.hpp>
 #include <orchestrate/task/context.hpp>
+#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_block.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/task_state.hpp>
@@ -63,7 +64,9 @@ class ORCHESTRATE_API TaskHandle {
   [[nodiscard]] TaskState State() const noexcept;
 
   /// Says whether the task has ended and its body has left.
-  [[nodiscard]] bool IsDone() const noexcept { return core_ != nullptr && core_->IsTerminal(); }
+  [[nodiscard]] bool IsDone() const noexcept {
+    return core_ != nullptr && (core_->IsTerminal() || detail::EndIfContextEnded(*core_));
+  }
 
   /// Returns how long the body ran; so far, while it runs; 0 before.
   [[nodiscard]] std::chrono::nanoseconds Duration() const noexcept;
@@ -236,32 +239,42 @@ namespace detail {
 
 // Takes the outcome of `inner`, which has ended, as that of `outer`.
 template <class T>
-void TakeOver(ValueCore<T>& outer, ValueCore<T>& inner, BodyResult& result) noexcept {
+void TakeOver(ValueCore<T>& outer, TaskCore& inner, BodyResult& result) noexcept {
   result.end = BodyEnd::Value;
   if (Error error = ReadError(inner)) {
     Fail(result, std::move(error));
     if (inner.PhaseNow() == kCancelled) result.end = BodyEnd::Cancelled;
   } else if constexpr (!std::is_void_v<T>) {
-    RunInto(outer, result, [&inner] { return TaskAccess::Share(inner).Outcome(); });
+    auto& typed = static_cast<ValueCore<T>&>(inner);
+    RunInto(outer, result, [&typed] { return TaskAccess::Share(typed).Outcome(); });
   }
 }
 
 // Waits for an inner task on behalf of an outer one.
 template <class T>
-struct FlattenNode final : ChainNode {
+struct FlattenNode final : FollowNode {
   static TaskCore* Notify(Waiter& waiter, TaskCore& subject, Notice notice) noexcept {
     if (notice != Notice::Ended) return nullptr;
     auto& self = static_cast<FlattenNode&>(waiter);
     auto& core = static_cast<ValueCore<T>&>(*self.successor);
     if (BeginSet(core)) {
       BodyResult result;
-      TakeOver(core, static_cast<ValueCore<T>&>(subject), result);
+      TakeOver(core, subject, result);
       EndSetChained(self, result);
     } else {
+      AwaitLeaving(core, kAdopting);
       Free(self);
       Unref(core);
     }
     return nullptr;
+  }
+  static FlattenNode& Make(TaskCore& outer, TaskCore& inner) {
+    auto& node = *::new (AllocateBlock(sizeof(FlattenNode))) FlattenNode;
+    node.notify = Notify;
+    node.release = Free;
+    node.successor = &outer;
+    node.followed = &inner;
+    return node;
   }
   static void Free(ChainNode& node) noexcept {
     std::destroy_at(static_cast<FlattenNode*>(&node));
@@ -274,18 +287,13 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   TaskCore* core = TaskAccess::Core(static_cast<const TaskHandle&>(inner));
   if (core == nullptr) return Fail(result, {Errc::InvalidArgument, "the work returned an empty task"});
   if (core == &outer) return Fail(result, {Errc::WouldDeadlock, "the work returned its own task"});
-  if (core->IsTerminal()) return TakeOver(outer, static_cast<ValueCore<T>&>(*core), result);
-  auto* node = ::new (AllocateBlock(sizeof(FlattenNode<T>))) FlattenNode<T>;
-  node->notify = FlattenNode<T>::Notify;
-  node->release = FlattenNode<T>::Free;
-  node->successor = &outer;
-  if (!LeaveBody(outer)) {  // cancelled meanwhile: the body leaves now
-    FlattenNode<T>::Free(*node);
+  if (core->IsTerminal()) return TakeOver(outer, *core, result);
+  auto& node = FlattenNode<T>::Make(outer, *core);
+  if (!StartFollowing(outer, node)) {  // cancelled meanwhile: the body leaves now
+    FlattenNode<T>::Free(node);
     return Fail(result, Errc::Cancelled);
   }
-  Ref(outer);
   result.end = BodyEnd::Pending;
-  if (!AddWaiter(*core, *node)) FlattenNode<T>::Notify(*node, *core, Notice::Ended);
 }
 
 // A task that nobody has started and no other handle knows.

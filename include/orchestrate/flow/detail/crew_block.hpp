@@ -22,6 +22,7 @@ class Crew;
 struct BatchEntry : Waiter {
   TaskCore* core = nullptr;  // a reference; null = an empty handle, skipped
   Crew* crew = nullptr;
+  bool is_mine = false;  // started by the batch
 };
 
 // The tasks of a batch in the order of the arguments. It refers to them, or (until the verb has begun) relies

@@ -27,7 +27,8 @@ struct ORCHESTRATE_API RetryMachine : WorkNode, Waiter {
 
   // The first attempt, as the body of `core`.
   void Begin(TaskCore& core, BodyResult& result) noexcept;
-  // By Attempt(): follows `inner` with a step, or collects its outcome.
+  // By Attempt(): follows `inner`, which ends with the retry's context at the latest, with a step, or
+  // collects its outcome.
   void Follow(const TaskHandle& inner, BodyResult& result);
 
   void Step() noexcept;

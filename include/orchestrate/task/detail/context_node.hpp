@@ -12,6 +12,7 @@ namespace orchestrate::inline v1::detail {
 
 struct ScopeNode;
 struct ContextLinks;
+struct TaskCore;
 
 // A place in the tree of contexts: a scope (made by a With… function), a root, or a running task.
 //
@@ -26,9 +27,12 @@ struct ContextNode {
   static constexpr std::uint32_t kTaken = 64;      // the task's value was moved out
   static constexpr std::uint32_t kNoBody = 128;    // completed from outside
   static constexpr std::uint32_t kBodyGone = 256;  // of a kNoBody task: the callable was destroyed at its end
-  static constexpr std::uint32_t kPinned = 512;    // of an attached task: keeps its phase for a moment
-  static constexpr std::uint32_t kWaited = 1024;   // somebody looks at the task's list of waiters, or did
-  static constexpr std::uint32_t kOpen = 2048;     // of an adopting task: others may set flags meanwhile
+  static constexpr std::uint32_t kPinned =
+      512;  // a task without a body on a thread keeps its parent for a moment
+  static constexpr std::uint32_t kWaited = 1024;    // somebody looks at the task's list of waiters, or did
+  static constexpr std::uint32_t kOpen = 2048;      // of an adopting task: others may set flags meanwhile
+  static constexpr std::uint32_t kFollows = 4096;   // a waiter has to hear of the end of the task's context
+  static constexpr std::uint32_t kUncalled = 8192;  // of an ended task: its callable is still to be destroyed
   // Bits of `flags`, fixed once others can see the node.
   static constexpr std::uint32_t kTask = 1;
   static constexpr std::uint32_t kRoot = 2;
@@ -135,12 +139,16 @@ struct Link {
 struct Deferred {
   Deferred* after = nullptr;
   void (*run)(Deferred&) noexcept = nullptr;
+  bool runs_user_code = false;  // then it comes when everything below the node has heard of its end
 };
 
 // Adds `link`; false when the node has ended already, then nothing was added. Throws std::bad_alloc.
 ORCHESTRATE_API bool AddLink(ContextNode& node, Link& link);
 // True when `link` was still in place; false when it has fired (it is not firing any more).
 ORCHESTRATE_API bool RemoveLink(ContextNode& node, Link& link) noexcept;
+// Links `task`, which has no body on a thread, into `parent`, so that EndBound() is called when that ends.
+// False when `parent` is not its parent any more. Throws std::bad_alloc.
+ORCHESTRATE_API bool TieTask(TaskCore& task, ContextNode& parent);
 // Forgets the links of a node that is being destroyed.
 ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
 

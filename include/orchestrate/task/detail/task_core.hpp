@@ -14,13 +14,16 @@
 namespace orchestrate::inline v1::detail {
 
 struct TaskCore;
+struct ChainNode;
+struct FollowNode;
 
 // The lifecycle in the low bits of ContextNode::state. Only one thread at a time owns a transition:
 //   Created   → Adopting → Queued                Run(), by whoever wins the first exchange
 //   Created   → Attached → Adopting → Queued     a continuation, when its predecessor has ended
 //   Created   → Batched  → Running               a task of a throttled batch
 //   Queued    → Running → Completed | Failed | Cancelled
-//   every state before Running → Cancelled       Cancel(), or a predecessor or owner that ended early
+//   every state before Running → Cancelled       Cancel(), the context, or a predecessor or owner that ended
+//   early
 inline constexpr std::uint32_t kCreated = 0;
 inline constexpr std::uint32_t kAdopting = 1;
 inline constexpr std::uint32_t kAttached = 2;
@@ -52,6 +55,7 @@ struct TaskOps : WorkOps {
   bool light = false;  // destroying callable and value does nothing
   bool plain =
       false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
+  bool hears_end = false;  // pending, it hears of the end of its context by a way of its own
 };
 
 using Waiter = WaiterOf<TaskCore>;
@@ -78,6 +82,7 @@ struct TaskCore : WorkNode, ContextNode {
   union {
     TaskCore* successor = nullptr;  // the next continuation of the same predecessor, posted when this starts
     TimerService* timers;           // of a sleep, which has no body to start
+    ChainNode* place;               // of an attached or flattened task: its node in the list of the other one
   };
 };
 
@@ -140,9 +145,19 @@ ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& e
 ORCHESTRATE_API bool BeginSet(TaskCore& core) noexcept;
 ORCHESTRATE_API void EndSet(TaskCore& core, BodyResult& result) noexcept;
 
-// The body has left but the outcome comes from elsewhere: from now on the task is one without a body. False
-// when it was cancelled meanwhile and has to finish now.
+// The body has left but the outcome comes from elsewhere: from now on the task is one without a body, pinned
+// until Unpin(). False when it was cancelled meanwhile and has to finish now.
 ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
+// The body of `outer` has returned `node.followed`: LeaveBody(), and `node`, which has a `notify`, is told of
+// the end of that one. False when LeaveBody() was.
+ORCHESTRATE_API bool StartFollowing(TaskCore& outer, FollowNode& node) noexcept;
+// By a node that is told after its successor was ended otherwise: the thread that ends that one may still
+// look for the node in the list, as long as it keeps the successor in `phase`.
+ORCHESTRATE_API void AwaitLeaving(const TaskCore& successor, std::uint32_t phase) noexcept;
+// Ends the pin of LeaveBody() or TryPin(). Release pairs with the acquire of the next to change the state.
+inline void Unpin(TaskCore& core) noexcept {
+  core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);
+}
 // Turns `ticks` from the start into the duration, for work whose end is not its body's.
 ORCHESTRATE_API void StampEnd(TaskCore& core) noexcept;
 
@@ -177,6 +192,11 @@ struct ChainNode : Waiter {
 // call of this thread, so that the length of a chain costs no stack. Gives up the reference.
 ORCHESTRATE_API void EndSetChained(ChainNode& node, BodyResult& result) noexcept;
 
+// Waits in the list of the task that the body of `successor` returned.
+struct FollowNode : ChainNode {
+  TaskCore* followed = nullptr;  // whose list holds the node as long as it is the place of `successor`
+};
+
 // Sits in a continuation's block and in its predecessor's list.
 struct AfterNode : ChainNode {
   AfterNode() noexcept = default;
@@ -188,8 +208,11 @@ struct AfterNode : ChainNode {
   TaskCore* predecessor = nullptr;  // a reference once the predecessor has ended
 };
 enum class AfterMode : std::uint8_t { OnValue, Always };
-// Adds a node that is told of the end; false when the task has ended: then it is told nothing.
+// Adds a node that is told of the end, also of one by the end of the task's context; false when the task has
+// ended: then it is told nothing.
 [[nodiscard]] ORCHESTRATE_API bool AddWaiter(TaskCore& core, Waiter& node) noexcept;
+// The same of a node that hears of the end of the context by itself.
+[[nodiscard]] ORCHESTRATE_API bool AddOwnWaiter(TaskCore& core, Waiter& node) noexcept;
 // Attaches `node.successor` (created, with a reference for the list) to `predecessor`.
 ORCHESTRATE_API void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept;
 

@@ -53,20 +53,18 @@ class WaiterList {
     return head != 0 && head != kClosed;
   }
 
-  // False when the list is closed: the node was or will be notified, and must stay alive until then.
+  // False when the node is not in the list: it was or will be notified, and must stay alive until then.
   [[nodiscard]] bool Remove(Node& node) noexcept {
-    return WithLock([&node](Node*& first) {
-      if (first == &node) {
-        first = node.next;
+    bool found = false;
+    WithLock([&node, &found](Node*& first) {
+      for (Node** at = &first; *at != nullptr; at = &(*at)->next) {
+        if (*at != &node) continue;
+        *at = node.next;
+        found = true;
         return;
       }
-      for (Node* at = first; at != nullptr; at = at->next) {
-        if (at->next == &node) {
-          at->next = node.next;
-          return;
-        }
-      }
     });
+    return found;
   }
 
   // Calls `fn(first)` while nobody can add, remove or close; false when the list is closed. The release of

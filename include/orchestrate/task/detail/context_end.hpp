@@ -1,0 +1,33 @@
+#pragma once
+
+#include <orchestrate/task/detail/task_core.hpp>
+
+// How the end of a context reaches the tasks below it whose body is on no thread: queued, attached, pending.
+//
+// Nothing is pushed down to a task as long as nothing can tell the difference (docs/adr/0001). A caller that
+// looks at such a task ends it when its context has ended. From its first waiter on, a task follows its
+// context: it is linked there, and the thread that ends the context ends the task, too.
+namespace orchestrate::inline v1::detail {
+
+// Returns true when no thread runs the body of a task in this state, though it was started or attached.
+[[nodiscard]] inline bool IsBodiless(std::uint32_t state) noexcept {
+  const auto phase = state & ContextNode::kPhaseMask;
+  return (phase > kAdopting && phase < kRunning) ||
+         (phase == kRunning && (state & ContextNode::kNoBody) != 0);
+}
+
+// Ends a bodiless task whose context has ended; true when it is terminal then.
+ORCHESTRATE_API bool EndIfContextEnded(TaskCore& core) noexcept;
+
+// The context of a bodiless task has ended because of `cause`: ends it, unless it sees to that itself.
+ORCHESTRATE_API void EndBound(TaskCore& core, const Error& cause) noexcept;
+
+// Has EndBound() called when the context of `core` ends; at once when it has. Does nothing for a task whose
+// body is on a thread: it is done when that has left and `kFollows` is set. Without memory the task is ended
+// by the next look at it.
+ORCHESTRATE_API void FollowContext(TaskCore& core) noexcept;
+
+// Keeps a bodiless task from changing its parent until Unpin(); false when it is not bodiless.
+ORCHESTRATE_API bool TryPin(TaskCore& core) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <orchestrate/task/task.hpp>
+
+// A mirror is a task without a body that ends as another task does, or together with a context: so that what
+// waits for a task that it did not start ends with its own context.
+namespace orchestrate::inline v1::detail {
+
+// Makes a mirror of `task`, which holds a T or, for void, anything, below `parent`; throws std::bad_alloc.
+template <class T>
+Task<T> MakeMirror(TaskCore& task, ContextNode& parent) {
+  auto& core = MakeBlock<T, NoBody>(SiteOf(task), 1);
+  auto mirror = TaskAccess::Take<T>(core);
+  Adopt(core, parent);
+  core.state.store(kRunning | ContextNode::kFollows, sync::memory_order_relaxed);
+  (void)StartFollowing(core, FlattenNode<T>::Make(core, task));
+  return mirror;
+}
+
+// Adds a waiter to a mirror of `task` below `parent`, without memory to the task itself; false when that has
+// ended already.
+[[nodiscard]] bool AddMirroredWaiter(TaskCore& task, ContextNode& parent, Waiter& waiter) noexcept;
+
+}  // namespace orchestrate::inline v1::detail
