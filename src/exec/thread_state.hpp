@@ -16,6 +16,7 @@ struct ThreadState {
   Slot* slot = nullptr;            // set on a worker, null on a thread from outside
   void* frame = nullptr;           // the innermost running task (task layer)
   void* draining = nullptr;        // completions put off to the outermost call (task layer)
+  void* ending = nullptr;          // what has to hear of the end of contexts (task layer)
   void* deferred = nullptr;        // what the outermost loop of this thread will destroy (task layer)
   Sharer* sharer = nullptr;        // the innermost that keeps work on this thread
   const void* running = nullptr;   // on a worker: the node that its runner runs

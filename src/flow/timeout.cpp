@@ -33,9 +33,10 @@ struct Limit : Link, Deferred {
   }
 
   static void OnInner(Limit& limit) noexcept {
-    if (limit.IsFirst()) limit.pass_on(*limit.outer, *limit.inner);
+    const bool is_first = limit.IsFirst();
     CancelTask(*limit.alarm, Errc::Cancelled);
     if (RemoveLink(*limit.outer, limit)) limit.Drop();
+    if (is_first) limit.pass_on(*limit.outer, *limit.inner);
   }
   // The alarm is cancelled by the above, and when the timers or its context end, which ends the work.
   static void OnAlarm(Limit& limit) noexcept {
@@ -43,12 +44,12 @@ struct Limit : Link, Deferred {
       if (!limit.has_ended.load(sync::memory_order_acquire)) limit.EndWork(ended);
       return;
     }
-    if (limit.IsFirst()) {
-      BodyResult result{.end = BodyEnd::Cancelled, .error = Errc::DeadlineExceeded};
-      StampEnd(*limit.outer);
-      FinishBody(*limit.outer, result);
-    }
+    const bool is_first = limit.IsFirst();
     CancelTask(*limit.inner, Errc::DeadlineExceeded);
+    if (!is_first) return;
+    BodyResult result{.end = BodyEnd::Cancelled, .error = Errc::DeadlineExceeded};
+    StampEnd(*limit.outer);
+    FinishBody(*limit.outer, result);
   }
 
   void Listen(Listener& listener, TaskCore& task, void (*on_end)(Limit&) noexcept) noexcept {

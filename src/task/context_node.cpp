@@ -88,16 +88,10 @@ void EndChild(ContextNode& node) noexcept {
   if ((node.flags & ContextNode::kTask) != 0) EndIfContextEnded(static_cast<TaskCore&>(node));
 }
 
-}  // namespace
-
-void PublishEnd(ContextNode& node) noexcept {
-  // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other
-  // way round.
-  g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
-  const DeferralScope deferral;
-  Deferred* todo = nullptr;
-  Deferred* of_user = nullptr;
-  const auto fire_all = [&todo, &of_user](ContextLinks& links) {
+// What has to hear of the ends that this thread publishes. Ends inside ends join the outermost, so that a
+// chain of them costs no stack.
+struct EndRound {
+  void Fire(ContextLinks& links) noexcept {
     const std::lock_guard lock(links.mutex);
     while (Link* link = links.first) {
       links.Unlink(*link);
@@ -105,22 +99,44 @@ void PublishEnd(ContextNode& node) noexcept {
       if (more == nullptr) continue;
       more->after = std::exchange(more->runs_user_code ? of_user : todo, more);
     }
-  };
-  if (auto* links = node.links.load(sync::memory_order_seq_cst)) fire_all(*links);
-  while (Deferred* next = todo) {
-    todo = next->after;
-    if (next->run != nullptr) {
-      next->run(*next);
-    } else {
-      // A child's list: its owner was given a reference when its link fired.
-      auto& links = static_cast<ContextLinks&>(*next);
-      fire_all(links);
-      EndChild(*links.owner);
-      UnrefNode(*links.owner);
+  }
+
+  void TellAll() noexcept {
+    while (Deferred* next = todo) {
+      todo = next->after;
+      if (next->run != nullptr) {
+        next->run(*next);
+      } else {
+        // A child's list: its owner was given a reference when its link fired.
+        auto& links = static_cast<ContextLinks&>(*next);
+        Fire(links);
+        EndChild(*links.owner);
+        UnrefNode(*links.owner);
+      }
     }
   }
-  while (Deferred* next = of_user) {
-    of_user = next->after;
+
+  Deferred* todo = nullptr;
+  Deferred* of_user = nullptr;
+};
+
+}  // namespace
+
+void PublishEnd(ContextNode& node) noexcept {
+  // Sequentially consistent, like the look at the links below: pairs with AddLink(), which does it the other
+  // way round.
+  g_end_epoch.fetch_add(1, sync::memory_order_seq_cst);
+  auto* links = node.links.load(sync::memory_order_seq_cst);
+  if (links == nullptr) return;
+  if (t_thread.ending != nullptr) return static_cast<EndRound*>(t_thread.ending)->Fire(*links);
+  const DeferralScope deferral;
+  EndRound round;
+  t_thread.ending = &round;
+  round.Fire(*links);
+  round.TellAll();
+  t_thread.ending = nullptr;
+  while (Deferred* next = round.of_user) {
+    round.of_user = next->after;
     next->run(*next);
   }
 }
