@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <memory>
 #include <orchestrate/base/error.hpp>
@@ -137,13 +138,45 @@ TEST(Error, RethrowsTheSameExceptionObject) {
 
 TEST(Error, NamesWhatIsNoStdException) {
   const Error error = Thrown(42);
-  EXPECT_EQ(error.Message(), "unknown exception");
+  EXPECT_EQ(error.Message(), "an exception of type int");
+  EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_THROW(error.Rethrow(), int);
 }
 
-TEST(Error, FindsTheCodeOfASystemError) {
+struct Speechless : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(Error, NamesAnExceptionWhoseTextIsNull) {
+  const Error error = Thrown(Speechless());
+  EXPECT_TRUE(error.Message().ends_with("Speechless, whose what() is null"));
+  EXPECT_TRUE(error.Is(Errc::Exception));
+  EXPECT_THROW(error.Rethrow(), Speechless);
+}
+
+// D40
+TEST(Error, TakesAThrownCodeOrErrorAsIfReturned) {
+  const Error full(Errc::QueueFull, "Submit: 64 are queued");
+  EXPECT_EQ(Thrown(full), full);
+  EXPECT_EQ(Thrown(Errc::QueueFull), Error(Errc::QueueFull));
+  const std::error_code no_entry(ENOENT, std::generic_category());
+  EXPECT_EQ(Thrown(no_entry).Code(), no_entry);
+  EXPECT_FALSE(Thrown(no_entry).Is(Errc::Exception));
+  EXPECT_THROW(Thrown(Errc::QueueFull).Rethrow(), ErrorException);
+}
+
+TEST(Error, IsSetAlsoWhenNoErrorWasThrown) {
+  EXPECT_EQ(Thrown(Error()).Message(), "an exception of type orchestrate::v1::Error that is not set");
+  EXPECT_EQ(Thrown(Errc{}).Message(), "an exception of type orchestrate::v1::Errc that is 0");
+  EXPECT_TRUE(Thrown(std::error_code()).Is(Errc::Exception));
+  EXPECT_EQ(Thrown(std::system_error(std::error_code(), "odd")).Code(), Errc::Exception);
+}
+
+// D40
+TEST(Error, HasTheCodeOfASystemError) {
   const Error error = Thrown(std::system_error(EACCES, std::generic_category(), "open"));
-  EXPECT_EQ(error.Code(), Errc::Exception);
+  EXPECT_EQ(error.Code(), std::error_code(EACCES, std::generic_category()));
+  EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_TRUE(error.Is(std::errc::permission_denied));
   EXPECT_TRUE(error.Is(std::error_code(EACCES, std::generic_category())));
   EXPECT_THROW(error.Rethrow(), std::system_error);
@@ -234,18 +267,79 @@ TEST(Error, JoinListsIndexAndErrorInOrder) {
 
 TEST(Error, JoinCountsWhatItDidNotKeep) {
   const Error error = Error::Join({{0, Errc::Closed}}, {.failures = 7, .total = 9});
-  EXPECT_EQ(error.Message(), "7 of 9 failed: #0: closed; and 6 more");
+  EXPECT_EQ(error.Message(), "7 of 9 failed: #0: closed; … and 6 more");
   EXPECT_EQ(error.Counts().failures, 7U);
   EXPECT_EQ(error.Counts().total, 9U);
   EXPECT_EQ(Error::Join({{4, Errc::Closed}}).Message(), "1 failed: #4: closed");
 }
 
-TEST(Error, JoinSpellsOutSixteenParts) {
+TEST(Error, JoinSpellsOutSixtyFourParts) {
   std::vector<IndexedError> parts;
   for (std::size_t i = 0; i < 100; ++i) parts.push_back({i, Errc::Closed});
   const Error error = Error::Join(std::move(parts), {.total = 100});
   EXPECT_EQ(error.Parts().size(), 100U);
-  EXPECT_TRUE(error.Message().ends_with("#15: closed; and 84 more"));
+  EXPECT_TRUE(error.Message().ends_with("#63: closed; … and 36 more"));
+}
+
+TEST(Error, JoinSpellsOutFourKibibytes) {
+  const Error part(Errc::Closed, std::string(1000, 'x'));
+  const std::string few =
+      Error::Join({{0, part}, {1, part}, {2, part}, {3, part}, {4, part}, {5, part}}).Message();
+  EXPECT_TRUE(few.ends_with("x…; … and 1 more"));
+  EXPECT_LT(few.size(), 4200U);
+  const Error chain = part.WithCause(part).WithCause(part).WithCause(part).WithCause(part).WithCause(part);
+  EXPECT_TRUE(Error::Join({{0, chain}}).Message().ends_with("x…: …"));
+}
+
+TEST(Error, JoinCutsBetweenCharacters) {
+  const Error part(Errc::Closed, "xx" + std::string(3000, 'x') + "\u20ac\u20ac" + std::string(3000, 'x'));
+  for (std::size_t more = 0; more < 4; ++more) {
+    const Error longer = part.WithContext(std::string(1070 + more, 'y'));
+    const std::string text = Error::Join({{0, longer}}).Message();
+    const std::size_t cut = text.find("…");
+    ASSERT_NE(cut, std::string::npos);
+    EXPECT_TRUE(text[cut - 1] == 'x' || text.substr(cut - 3, 3) == "\u20ac") << more;
+  }
+}
+
+TEST(Error, TellsAJoinedErrorOnce) {
+  const Error inner = Error::Join({{0, Errc::Closed}, {1, Errc::Cancelled}}, {.total = 3});
+  const Error outer = Error::Join({{4, inner}, {5, inner.WithContext("again")}, {6, Errc::Closed}});
+  EXPECT_EQ(outer.Message(),
+            "3 failed: #4: 2 of 3 failed: #0: closed; #1: cancelled; #5: again: 2 of 3 failed (as above); "
+            "#6: closed");
+}
+
+TEST(Error, JoinSharesItsParts) {
+  const Error error = Error::Join({{0, Errc::Closed}, {1, Errc::Cancelled}});
+  EXPECT_EQ(&error.WithContext("fetch").Parts(), &error.Parts());
+  EXPECT_EQ(&error.WithContext("fetch").WithCause(Errc::ShutDown).Parts(), &error.Parts());
+}
+
+// Each of `width` errors of a layer joins all of the layer below.
+Error Layers(int layers, int width, const Error& bottom) {
+  std::vector<Error> below(static_cast<std::size_t>(width), bottom);
+  for (int layer = 0; layer < layers; ++layer) {
+    std::vector<Error> here;
+    for (int i = 0; i < width; ++i) {
+      std::vector<IndexedError> parts;
+      for (const Error& error : below) parts.push_back({parts.size(), error});
+      here.push_back(Error::Join(std::move(parts)));
+    }
+    below = std::move(here);
+  }
+  return below.front();
+}
+
+// The paths through these layers are 8 to the power of 60: only a walk that visits every error once ends.
+TEST(Error, LooksAtSharedErrorsOnce) {
+  const Error error = Layers(60, 8, Error(std::make_error_code(std::errc::io_error), "disk is gone"));
+  EXPECT_TRUE(error.Is(std::errc::io_error));
+  EXPECT_FALSE(error.Is(std::errc::no_space_on_device));
+  EXPECT_FALSE(error.Is(std::error_code(EIO, std::system_category())));
+  EXPECT_FALSE(error.Is(Errc::InvalidArgument));
+  EXPECT_LT(error.Message().size(), 8192U);
+  EXPECT_NE(Layers(3, 4, Errc::Closed).Message().find("(as above)"), std::string::npos);
 }
 
 TEST(Error, JoinOfNothingIsEmpty) {
@@ -265,6 +359,32 @@ TEST(Error, HoldsALongChainOfCausesWithoutStack) {
   for (int i = 0; i < 200'000; ++i) error = Error(Errc::Cancelled, "next").WithCause(std::move(error));
   EXPECT_TRUE(error.Is(Errc::Closed));
   EXPECT_GT(error.Message().size(), 200'000U);
+}
+
+// A thread with little stack, which no recursion over the depth would survive.
+void WithLittleStack(void* (*run)(void*)) {
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, std::size_t{256} << 10), 0);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, nullptr), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST(Error, IsAsDeepAsMemoryAllows) {
+  WithLittleStack([](void*) -> void* {
+    Error error(std::make_error_code(std::errc::io_error), "disk is gone");
+    for (std::size_t i = 0; i < 200'000; ++i) {
+      error = Error::Join({{i, std::move(error)}});
+      error = Error(Errc::Cancelled, "next").WithCause(error.WithContext("in between"));
+    }
+    EXPECT_TRUE(error.Is(std::errc::io_error));
+    EXPECT_FALSE(error.Is(std::errc::no_space_on_device));
+    EXPECT_LT(error.Message().size(), 8192U);
+    error = {};
+    return nullptr;
+  });
 }
 
 TEST(Error, SharesItsBlockAmongThreads) {
