@@ -178,7 +178,10 @@ Error Error::WithCause(Error cause) const noexcept {
   if (!cause) return *this;
   try {
     std::vector<Error> chain;
-    for (Error at = *this; at; at = at.Cause()) chain.push_back(at);
+    for (Error at = *this; at; at = at.Cause()) {
+      if (at == cause) return *this;  // it says so already
+      chain.push_back(at);
+    }
     for (; !chain.empty(); chain.pop_back()) {
       cause = detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
         detail::ErrorReps::CopyTo(rep, chain.back());

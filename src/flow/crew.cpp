@@ -8,6 +8,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include "exec/forked.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -80,7 +81,10 @@ void Crew::WatchContext() {
 
 bool Crew::Refused() const noexcept { return !executor_->IsRunning() || IsForked(); }
 
-Error Crew::RefusedError() const noexcept { return IsForked() ? ForkedError(verb_) : Error(Errc::ShutDown); }
+Error Crew::RefusedError() const noexcept {
+  Error refusal = RefusalOf(verb_, *owner_);
+  return refusal ? refusal : EndOf(*owner_);
+}
 
 void Crew::Begin() noexcept {
   owner_->ticks.store(EndOf(*owner_) ? 0 : ReadTicks(), sync::memory_order_relaxed);

@@ -113,8 +113,12 @@ bool IsStaleEntry(const WorkNode& node) noexcept {
   return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
 }
 
-void Refuse(TaskCore& core) noexcept {
-  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
+void Refuse(TaskCore& core, const char* verb) noexcept {
+  if (Error refusal = RefusalOf(verb, core)) {
+    EndUnrun(core, kQueued, refusal, kFailed);
+  } else {
+    EndUnrun(core, kQueued, EndOf(core), kCancelled);
+  }
   Unref(core);
 }
 

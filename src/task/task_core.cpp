@@ -6,6 +6,7 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "base/error_rep.hpp"
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
@@ -108,14 +109,22 @@ std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept {
 
 namespace {
 
+// What the program has ended itself, by cancelling or by shutting a runtime down, is no failure to tell of.
+bool IsEndedByProgram(const Error& error) noexcept {
+  const auto codes = ErrorReps::CodesOf(error);
+  return (codes & ~(ErrorReps::BitOf(Errc::Cancelled) | ErrorReps::BitOf(Errc::ShutDown))) == 0;
+}
+
 void ReportUnread(TaskCore& core) noexcept {
+  const Error error = core.error.Get();
+  if (IsEndedByProgram(error)) return;
   const auto location = SiteOf(core);
   SendReport(core.scope != nullptr ? LastingRuntimeOf(core) : nullptr,
              {.what = "a task failed and nobody read its error",
               .task = NameOf(core),
               .file = location.file_name(),
               .line = location.line(),
-              .error = core.error.Get()});
+              .error = error});
 }
 
 void DestroyCore(TaskCore& core) noexcept {
@@ -287,7 +296,7 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
   NoteQueued(core);
-  if (!PostTask(core)) Refuse(core);
+  if (!PostTask(core)) Refuse(core, "Task::Run");
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -234,6 +234,12 @@ TEST(Error, AppendsACauseToTheChain) {
   EXPECT_EQ(error.Cause().Cause().Code(), Errc::Cancelled);
 }
 
+TEST(Error, WithACauseThatItHasIsItself) {
+  const Error cause(Errc::ShutDown, "the runtime was shut down");
+  const Error error = Error(Errc::Cancelled).WithCause(cause);
+  EXPECT_EQ(error.WithCause(cause), error);
+}
+
 TEST(Error, WithAnEmptyCauseIsItself) {
   const Error error(Errc::Closed, "gone");
   EXPECT_EQ(error.WithCause({}), error);
@@ -287,7 +293,8 @@ TEST(Error, JoinSpellsOutFourKibibytes) {
       Error::Join({{0, part}, {1, part}, {2, part}, {3, part}, {4, part}, {5, part}}).Message();
   EXPECT_TRUE(few.ends_with("x…; … and 1 more"));
   EXPECT_LT(few.size(), 4200U);
-  const Error chain = part.WithCause(part).WithCause(part).WithCause(part).WithCause(part).WithCause(part);
+  Error chain = part;
+  for (int i = 0; i < 5; ++i) chain = chain.WithCause({Errc::Closed, std::string(1000, 'x')});
   EXPECT_TRUE(Error::Join({{0, chain}}).Message().ends_with("x…: …"));
 }
 

@@ -115,7 +115,7 @@ class ORCHESTRATE_API Error {
   /// @return no error when no part is left; otherwise `Code()` is that of the first part.
   [[nodiscard]] static Error Join(std::vector<IndexedError> parts, JoinCounts counts = {}) noexcept;
 
-  /// Returns this error with `cause` at the end of its chain of causes.
+  /// Returns this error with `cause` at the end of its chain of causes, unless it is in that already.
   [[nodiscard]] Error WithCause(Error cause) const noexcept;
 
   /// Returns this error with `sentence` in front of its text; code, exception, causes and parts stay.
