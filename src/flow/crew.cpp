@@ -82,8 +82,9 @@ void Crew::WatchContext() {
 bool Crew::Refused() const noexcept { return !executor_->IsRunning() || IsForked(); }
 
 Error Crew::RefusedError() const noexcept {
-  Error refusal = RefusalOf(verb_, *owner_);
-  return refusal ? refusal : EndOf(*owner_);
+  if (Error refusal = RefusalOf(verb_, *owner_)) return refusal;
+  if (Error ended = EndOf(*owner_)) return ended;
+  return ShutDownError(*owner_).WithContext(verb_);
 }
 
 void Crew::Begin() noexcept {

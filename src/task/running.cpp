@@ -7,6 +7,7 @@
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 // From the queue through the body: what a worker, or whoever claims a task, does with it.
 namespace orchestrate::inline v1::detail {
@@ -114,10 +115,13 @@ bool IsStaleEntry(const WorkNode& node) noexcept {
 }
 
 void Refuse(TaskCore& core, const char* verb) noexcept {
-  if (Error refusal = RefusalOf(verb, core)) {
-    EndUnrun(core, kQueued, refusal, kFailed);
+  const Error ended = EndOf(core);
+  if (IsForked()) {
+    EndUnrun(core, kQueued, ForkedError(verb), kFailed);
+  } else if (ended && !ended.Is(Errc::ShutDown)) {
+    EndUnrun(core, kQueued, ended, kCancelled);
   } else {
-    EndUnrun(core, kQueued, EndOf(core), kCancelled);
+    EndUnrun(core, kQueued, ShutDownError(core).WithContext(verb), kFailed);
   }
   Unref(core);
 }
