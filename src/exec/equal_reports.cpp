@@ -15,11 +15,13 @@ KeptReport Keep(const Report& report) {
           .task = std::string(report.task),
           .file = report.file,
           .line = report.line,
-          .error = {}};
+          .error = {},
+          .column = report.column};
 }
 
 bool IsSamePlace(const KeptReport& kept, const Report& report) noexcept {
-  return kept.line == report.line && kept.what == report.what && kept.file == report.file;
+  return kept.line == report.line && kept.column == report.column && kept.what == report.what &&
+         kept.file == report.file;
 }
 
 }  // namespace

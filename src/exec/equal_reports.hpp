@@ -18,9 +18,16 @@ struct KeptReport {
   unsigned line = 0;
   Error error;
   std::size_t count = 0;
+  unsigned column = 0;
 
   [[nodiscard]] Report View() const noexcept {
-    return {.what = what, .task = task, .file = file.c_str(), .line = line, .error = error, .count = count};
+    return {.what = what,
+            .task = task,
+            .file = file.c_str(),
+            .line = line,
+            .error = error,
+            .count = count,
+            .column = column};
   }
 };
 

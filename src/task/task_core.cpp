@@ -124,7 +124,8 @@ void ReportUnread(TaskCore& core) noexcept {
               .task = NameOf(core),
               .file = location.file_name(),
               .line = location.line(),
-              .error = error});
+              .error = error,
+              .column = location.column()});
 }
 
 void DestroyCore(TaskCore& core) noexcept {

@@ -32,7 +32,8 @@ bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
 Error EndWithOwn(const Error& ended, const Error& own) noexcept {
   return MakeError([&] {
     const bool is_echo = own.Code() == ended.Code() && own.Message() == ended.Message();
-    return is_echo ? ended : ended.WithCause(own);
+    const bool is_same_end = own.Code() == Errc::ShutDown && ended.Is(Errc::ShutDown);
+    return is_echo || is_same_end ? ended : ended.WithCause(own);
   });
 }
 

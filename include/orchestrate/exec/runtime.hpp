@@ -32,6 +32,7 @@ struct Report {
   unsigned line = 0;
   Error error{};
   std::size_t count = 1;  ///< How many equal reports it stands for.
+  unsigned column = 0;    ///< Where in the line.
 };
 
 /// How a runtime is made.
