@@ -1,107 +1,16 @@
+#include <orchestrate/base/error.hpp>
+
+#include <cxxabi.h>
 #include <algorithm>
 #include <array>
-#include <new>
-#include <orchestrate/base/error.hpp>
+#include <cstdio>
+#include <cstdlib>
 #include <orchestrate/base/result.hpp>
-#include <orchestrate/base/sync.hpp>
 #include <string_view>
 #include <typeinfo>
+#include "base/error_rep.hpp"
 
 namespace orchestrate::inline v1 {
-namespace detail {
-
-// Immutable once it is shared, so that readers need no lock.
-struct ErrorRep {
-  sync::atomic<std::uint32_t> references{1};
-  sync::plain<std::error_code> code;
-  std::error_code inner_code;  // that of a thrown std::system_error
-  std::string text;
-  std::exception_ptr exception;
-  Error cause;
-  std::vector<IndexedError> parts;
-  JoinCounts counts;
-};
-
-struct ErrorReps {
-  // Runs `fill` on a new block; whatever lacks memory on the way gives the one error that needs none.
-  template <class Fill>
-  static Error Make(Fill fill) noexcept {
-    ErrorRep* rep = new (std::nothrow) ErrorRep;
-    if (rep == nullptr) return Errc::OutOfResources;
-    Error error(rep);
-    try {
-      fill(*rep);
-    } catch (...) {
-      return Errc::OutOfResources;
-    }
-    return error;
-  }
-
-  // Copies what `error` says, without its text when it is a plain code.
-  static void CopyTo(ErrorRep& rep, const Error& error) {
-    rep.code = error.Code();
-    if (!error.IsShared()) return;
-    const ErrorRep& from = *error.Rep();
-    rep.inner_code = from.inner_code;
-    rep.text = from.text;
-    rep.exception = from.exception;
-    rep.cause = from.cause;
-    rep.parts = from.parts;
-    rep.counts = from.counts;
-  }
-
-  // Asks `matches` about every code of the error, its causes and its parts.
-  template <class Matches>
-  static bool Any(const Error& error, const Matches& matches) noexcept {
-    const Error* at = &error;
-    while (at->IsShared()) {
-      const ErrorRep& rep = *at->Rep();
-      if (matches(rep.code) || (rep.inner_code && matches(rep.inner_code))) return true;
-      for (const IndexedError& part : rep.parts) {
-        if (Any(part.error, matches)) return true;
-      }
-      at = &rep.cause;
-    }
-    return *at && matches(at->Code());
-  }
-
-  static void AppendParts(std::string& text, const ErrorRep& rep);
-  static void AppendMessage(std::string& text, const Error& error);
-};
-
-void ErrorReps::AppendParts(std::string& text, const ErrorRep& rep) {
-  constexpr std::size_t kSpelledOut = 16;
-  text += std::to_string(rep.counts.failures);
-  if (rep.counts.total != 0) text += " of " + std::to_string(rep.counts.total);
-  text += " failed";
-  const std::size_t shown = std::min(kSpelledOut, rep.parts.size());
-  for (std::size_t i = 0; i < shown; ++i) {
-    text += i == 0 ? ": #" : "; #";
-    text += std::to_string(rep.parts[i].index) + ": ";
-    AppendMessage(text, rep.parts[i].error);
-  }
-  if (rep.counts.failures > shown) text += "; and " + std::to_string(rep.counts.failures - shown) + " more";
-}
-
-void ErrorReps::AppendMessage(std::string& text, const Error& error) {
-  const Error* at = &error;
-  while (at->IsShared()) {
-    const ErrorRep& rep = *at->Rep();
-    if (!rep.text.empty()) text += rep.text;
-    if (!rep.text.empty() && !rep.parts.empty()) text += ": ";
-    if (!rep.parts.empty()) {
-      AppendParts(text, rep);
-    } else if (rep.text.empty() && rep.exception == nullptr) {
-      text += std::error_code(rep.code).message();
-    }
-    at = &rep.cause;
-    if (*at) text += ": ";
-  }
-  if (*at) text += at->Code().message();
-}
-
-}  // namespace detail
-
 namespace {
 
 // In the order of Errc, whose first value is 1.
@@ -176,50 +85,82 @@ detail::ErrorRep* Error::Rep() const noexcept {
 void Error::RetainShared() const noexcept { Rep()->references.fetch_add(1, sync::memory_order_relaxed); }
 
 void Error::Release() noexcept {
-  // A loop, so that a long chain of causes needs no stack.
-  Error current(Rep());
+  detail::ErrorRep* rep = Rep();
   bits_ = 0;
-  while (current.IsShared()) {
-    detail::ErrorRep* rep = current.Rep();
-    current.bits_ = 0;
-    // Release: whoever frees the block sees the other owners' last reads. Acquire: pairs with theirs.
-    if (rep->references.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
-    std::swap(current.bits_, rep->cause.bits_);
-    delete rep;
+  // Release: the thread that frees the block sees the other owners' last reads. Acquire: pairs with theirs.
+  if (rep->references.fetch_sub(1, sync::memory_order_acq_rel) == 1) detail::ErrorReps::Destroy(rep);
+}
+
+namespace {
+
+std::string NameOf(const std::type_info& type) {
+  int status = 0;
+  char* name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string text = name != nullptr ? name : type.name();
+  std::free(name);  // NOLINT: from malloc
+  return text;
+}
+
+Error Wrap(const std::exception_ptr& exception, std::error_code code, std::string_view text) noexcept {
+  return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
+    rep.code = code ? code : make_error_code(Errc::Exception);
+    rep.exception = exception;
+    rep.text = text;
+  });
+}
+
+Error WrapUnspoken(const std::exception_ptr& exception, const std::type_info* type,
+                   const char* why) noexcept {
+  return detail::MakeError([&] {
+    return Wrap(exception, {}, "an exception of type " + (type != nullptr ? NameOf(*type) : "unknown") + why);
+  });
+}
+
+Error WrapStd(const std::exception_ptr& exception, const std::exception& e, std::error_code code) noexcept {
+  if (e.what() != nullptr) return Wrap(exception, code, e.what());
+  const Error unspoken = WrapUnspoken(exception, &typeid(e), ", whose what() is null");
+  return code ? Wrap(exception, code, unspoken.Message()) : unspoken;
+}
+
+// The exception is being handled.
+Error FromHandled(const std::exception_ptr& exception) noexcept {
+  try {
+    throw;
+  } catch (const ErrorException& e) {
+    return e.Failure() ? e.Failure() : WrapStd(exception, e, {});
+  } catch (const Error& error) {
+    return error ? error : WrapUnspoken(exception, &typeid(Error), " that is not set");
+  } catch (Errc code) {
+    return code != Errc{} ? Error(code) : WrapUnspoken(exception, &typeid(Errc), " that is 0");
+  } catch (const std::error_code& code) {
+    return code ? Error(code) : WrapUnspoken(exception, &typeid(std::error_code), " that is 0");
+  } catch (const std::system_error& e) {
+    return WrapStd(exception, e, e.code());
+  } catch (const std::exception& e) {
+    return WrapStd(exception, e, {});
+  } catch (...) {
+    return WrapUnspoken(exception, abi::__cxa_current_exception_type(), "");
   }
 }
 
+}  // namespace
+
 Error Error::FromException(const std::exception_ptr& exception) noexcept {
   if (exception == nullptr) return {Errc::InvalidArgument, "Error::FromException: the pointer is null"};
-  Error held;
-  std::error_code inner_code;
-  const auto wrap = [&](std::string_view text) {
-    return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
-      rep.code = make_error_code(Errc::Exception);
-      rep.inner_code = inner_code;
-      rep.exception = exception;
-      rep.text = text;
-    });
-  };
   try {
     std::rethrow_exception(exception);
-  } catch (const ErrorException& e) {
-    return e.Failure() ? e.Failure() : wrap(e.what());
-  } catch (const std::system_error& e) {
-    inner_code = e.code();
-    return wrap(e.what());
-  } catch (const std::exception& e) {
-    return wrap(e.what());
   } catch (...) {
-    return wrap("unknown exception");
+    return FromHandled(exception);
   }
 }
 
 Error Error::FromCurrentException() noexcept {
-  std::exception_ptr exception = std::current_exception();
-  if (exception == nullptr)
+  const std::exception_ptr exception = std::current_exception();
+  if (exception == nullptr) {
+    detail::EndIfThreadLeaves();
     return {Errc::InvalidArgument, "Error::FromCurrentException: nothing is being handled"};
-  return FromException(exception);
+  }
+  return FromHandled(exception);
 }
 
 Error Error::Join(std::vector<IndexedError> parts, JoinCounts counts) noexcept {
@@ -237,7 +178,10 @@ Error Error::WithCause(Error cause) const noexcept {
   if (!cause) return *this;
   try {
     std::vector<Error> chain;
-    for (Error at = *this; at; at = at.Cause()) chain.push_back(at);
+    for (Error at = *this; at; at = at.Cause()) {
+      if (at == cause) return *this;  // it says so already
+      chain.push_back(at);
+    }
     for (; !chain.empty(); chain.pop_back()) {
       cause = detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
         detail::ErrorReps::CopyTo(rep, chain.back());
@@ -254,7 +198,7 @@ Error Error::WithContext(std::string_view sentence) const noexcept {
   if (!*this) return {};
   return detail::ErrorReps::Make([&](detail::ErrorRep& rep) {
     detail::ErrorReps::CopyTo(rep, *this);
-    const bool speaks = !rep.text.empty() || rep.exception != nullptr || !rep.parts.empty();
+    const bool speaks = !rep.text.empty() || rep.exception != nullptr || rep.joined;
     const std::string text = speaks ? rep.text : std::error_code(rep.code).message();
     rep.text = sentence;
     if (!text.empty()) rep.text += ": " + text;
@@ -267,11 +211,7 @@ std::error_code Error::Code() const noexcept {
   return make_error_code(static_cast<Errc>(bits_ >> 1));
 }
 
-std::string Error::Message() const {
-  std::string text;
-  detail::ErrorReps::AppendMessage(text, *this);
-  return text;
-}
+std::string Error::Message() const { return detail::ErrorReps::MessageOf(*this); }
 
 Error Error::Cause() const noexcept { return IsShared() ? Rep()->cause : Error(); }
 
@@ -281,7 +221,8 @@ const std::vector<IndexedError>& Error::Parts() const noexcept {
   using Parts = std::vector<IndexedError>;
   alignas(Parts) static unsigned char place[sizeof(Parts)];  // never destroyed, as the category
   static const Parts* const none = new (place) Parts;
-  return IsShared() ? Rep()->parts : *none;
+  const detail::ErrorRep* join = IsShared() ? detail::ErrorReps::JoinOf(*Rep()) : nullptr;
+  return join != nullptr ? join->parts : *none;
 }
 
 JoinCounts Error::Counts() const noexcept { return IsShared() ? Rep()->counts : JoinCounts{}; }
@@ -292,11 +233,25 @@ bool Error::Is(Errc code) const noexcept {
 }
 
 bool Error::Is(std::error_code code) const noexcept {
-  return detail::ErrorReps::Any(*this, [&](const std::error_code& own) { return own == code; });
+  const auto bit = detail::ErrorReps::BitOf(code);
+  if ((detail::ErrorReps::CodesOf(*this) & bit) == 0) return false;
+  if (bit != detail::ErrorReps::kForeign) return true;
+  const auto equals = [](const std::error_code& own, const void* wanted) {
+    return own == *static_cast<const std::error_code*>(wanted);
+  };
+  return detail::ErrorReps::AnyForeign(*this, equals, &code);
 }
 
 bool Error::Is(std::error_condition condition) const noexcept {
-  return detail::ErrorReps::Any(*this, [&](const std::error_code& own) { return own == condition; });
+  const auto codes = detail::ErrorReps::CodesOf(*this);
+  for (int value = 1; value < 32; ++value) {
+    if ((codes >> value & 1U) != 0 && make_error_code(static_cast<Errc>(value)) == condition) return true;
+  }
+  if ((codes & detail::ErrorReps::kForeign) == 0) return false;
+  const auto meets = [](const std::error_code& own, const void* wanted) {
+    return own == *static_cast<const std::error_condition*>(wanted);
+  };
+  return detail::ErrorReps::AnyForeign(*this, meets, &condition);
 }
 
 void Error::Rethrow() const {
@@ -306,6 +261,19 @@ void Error::Rethrow() const {
 }
 
 ErrorException::~ErrorException() = default;
+
+void detail::EndIfThreadLeaves() noexcept {
+  // What is handled but is no C++ exception is the unwinding of a thread that ends. The first member of the
+  // globals, by the ABI that GCC and Clang share, is the innermost one that is handled.
+  if (std::current_exception() != nullptr) return;
+  const auto* const handled = reinterpret_cast<void* const*>(abi::__cxa_get_globals());
+  if (*handled == nullptr) return;
+  std::fputs(
+      "orchestrate: pthread_exit or pthread_cancel ended a thread inside a task or a call-back, which the "
+      "library cannot survive; return or throw instead\n",
+      stderr);
+  std::abort();
+}
 
 Error detail::UnsetFailure() noexcept {
   return {Errc::InvalidArgument, "Result: built from an Error that is not set"};

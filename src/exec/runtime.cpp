@@ -7,6 +7,7 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
+#include "base/counted.hpp"
 #include "exec/forked.hpp"
 
 #include "process_limit.hpp"
@@ -66,9 +67,8 @@ Runtime::~Runtime() {
     return;
   }
   if (remaining != 0) {
-    core_->SendReport({.what = std::to_string(remaining) +
-                               " bodies still run after the grace period of runtime " +
-                               core_->Options().name});
+    core_->SendReport({.what = detail::Counted(remaining, "body still runs", "bodies still run") +
+                               " after the grace period of runtime " + core_->Options().name});
   }
   core_.release()->Abandon();  // they may come back to it
 }
@@ -80,7 +80,9 @@ void StopDefault() noexcept {
   auto& core = static_cast<RuntimeCore&>(Runtime::Default().GetExecutor());
   const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Options().grace);
   if (remaining != 0) {
-    core.SendReport({.what = std::to_string(remaining) + " bodies of the default runtime still run at exit"});
+    core.SendReport({.what = detail::Counted(remaining, "body of the default runtime still runs",
+                                             "bodies of the default runtime still run") +
+                             " at exit"});
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <orchestrate/time/deadline.hpp>
 
+#include "base/counted.hpp"
 #include "exec/forked.hpp"
 
 #include "process_limit.hpp"
@@ -76,8 +77,8 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
 void RuntimeCore::ReportSmallLimit() {
   const std::size_t active = orchestrate_arena_active_limit();
   if (active < 1 + slot_limit_) {
-    SendReport({.what = "a tbb::global_control of the program allows " + std::to_string(active) +
-                        " threads, " + std::string(options_.name) + " wants " +
+    SendReport({.what = "a tbb::global_control of the program allows " +
+                        Counted(active, "thread", "threads") + ", " + std::string(options_.name) + " wants " +
                         std::to_string(1 + slot_limit_)});
   }
 }
@@ -199,6 +200,10 @@ bool RuntimeCore::WaitIdle(std::optional<TimePoint> until, bool with_timers) noe
 // ---- life ----
 
 std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept {
+  struct AtEnd {
+    RuntimeCore& core;
+    ~AtEnd() { core.TellCounted(); }
+  } const at_end{*this};
   const TimePoint until = SaturatingAdd(Clock::now(), grace);
   Phase running = Phase::Running;
   bool in_time = true;
@@ -268,6 +273,7 @@ void RuntimeCore::Retire() noexcept {
   }
   ProcessLimit::Remove(slot_limit_);
   observer_.store(nullptr, std::memory_order_relaxed);
+  TellCounted();
   muted_.store(true, std::memory_order_seq_cst);
   while (reporting_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
 }

@@ -13,6 +13,7 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include "base/concurrent_queue.hpp"
 #include "base/work_stealing_deque.hpp"
+#include "exec/equal_reports.hpp"
 #include "exec/permits.hpp"
 #include "exec/thread_state.hpp"
 
@@ -121,6 +122,8 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
   [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
   void SendReport(const Report& report) noexcept;
+  // Tells what was counted of equal reports.
+  void TellCounted() noexcept;
 
  private:
   enum class Phase : std::uint8_t { Running, Draining, Cancelling, Retired };
@@ -173,8 +176,11 @@ class RuntimeCore final : public Executor {
   void Inject(WorkNode& node) noexcept;
   void DropQueued() noexcept;
   void DropInjected() noexcept;
+  void Tell(const Report& report) noexcept;
+  void TellAll(const std::vector<KeptReport>& reports) noexcept;
 
   RuntimeOptions options_;
+  EqualReports equal_reports_;
   std::atomic<Observer*> observer_;  // null once retired, as the user's object may be gone
   const bool is_virtual_;
   const std::size_t width_;

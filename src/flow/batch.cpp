@@ -116,7 +116,7 @@ void Batch::SubmitAll() noexcept {
     entry.is_mine = true;
     Watch(entry);
     Ref(core);  // the queue's
-    if (!PostTask(core)) Refuse(core);
+    if (!PostTask(core)) Refuse(core, Verb());
   }
 }
 
@@ -244,12 +244,22 @@ Error Batch::TakeErrors(const Error& left_out) noexcept {
 
 // ---- the verb ----
 
-void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where, Concurrency count,
-                TaskList&& tasks, JobOptions&& options, CollectFn collect) {
+Error CheckBatch(const char* verb, const Where& where, const TaskList& tasks, const JobOptions& options) {
+  if (Error wrong = CheckOptions(verb, options)) return wrong;
+  Error refusal = RefusalAt(verb, where);
+  if (!refusal) return {};
+  for (const BatchEntry& entry : tasks.entries) {
+    if (entry.core != nullptr) EndUnrun(*entry.core, kCreated, refusal, kFailed);
+  }
+  return refusal;
+}
+
+void StartBatch(const char* verb, TaskCore& owner, Crew*& place, JobState* state, const Where& where,
+                Concurrency count, TaskList&& tasks, JobOptions&& options, CollectFn collect) {
   try {
     auto* batch = new Batch(std::move(tasks), collect);
     place = batch;
-    batch->Bind(owner, state, {where, options, "InvokeAll", count, Concurrency::Unlimited(), batch->Size()});
+    batch->Bind(owner, state, {where, options, verb, count, Concurrency::Unlimited(), batch->Size()});
   } catch (...) {
     Unref(owner);  // the crew's
     throw;
@@ -257,15 +267,35 @@ void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& whe
   place->Begin();
 }
 
+namespace {
+
+// A job whose tasks have all failed before it could begin.
+Job MakeRefusedJob(const Error& refusal, const Where& where, const TaskList& tasks) {
+  Job job = MakeFailedJob(refusal, where);
+  JobState& state =
+      static_cast<JobCore&>(*TaskAccess::Core(static_cast<const TaskHandle&>(job))).state_of_job;
+  if (refusal.Is(Errc::InvalidArgument)) return job;  // then they are as they were
+  for (const BatchEntry& entry : tasks.entries) {
+    if (entry.core == nullptr) continue;
+    state.NoteFailure(refusal);
+    state.done.fetch_add(1, sync::memory_order_relaxed);
+    state.total.fetch_add(1, sync::memory_order_relaxed);
+  }
+  return job;
+}
+
+}  // namespace
+
 Job StartJob(const Where& where, Concurrency count, TaskList&& tasks, JobOptions&& options) {
-  if (Error error = CheckOptions("InvokeAll", options)) return MakeFailedJob(std::move(error), where);
+  if (const Error error = CheckBatch("InvokeAll", where, tasks, options))
+    return MakeRefusedJob(error, where, tasks);
   auto& core = MakeCrewBlock<void>(where);
   Job job = JobAccess::Take(core);
   core.count = [](const JobCore& self, Progress& progress) noexcept {
     static_cast<const CrewBlock<void>&>(self).crew->Count(progress);
   };
-  StartBatch(core, core.crew, &core.state_of_job, where, count, std::move(tasks), std::move(options),
-             nullptr);
+  StartBatch("InvokeAll", core, core.crew, &core.state_of_job, where, count, std::move(tasks),
+             std::move(options), nullptr);
   return job;
 }
 

@@ -233,8 +233,10 @@ Job StartConsumer(const Where& where, Concurrency count, JobOptions&& options, M
 
 Error CheckArguments(const Where& where, Concurrency count, const JobOptions& options) {
   if (Error error = CheckOptions("Consume", options)) return error;
-  return WhereAccess::WithParent(
-      where, [count](ContextNode& parent) { return CheckCount(count, ExecutorOf(parent)); });
+  return WhereAccess::WithParent(where, [count](ContextNode& parent) {
+    Error error = CheckCount(count, ExecutorOf(parent));
+    return error ? error : RefusalOf("Consume", parent);
+  });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <orchestrate/task/detail/mirror.hpp>
 #include "exec/forked.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -81,7 +82,11 @@ void Crew::WatchContext() {
 
 bool Crew::Refused() const noexcept { return !executor_->IsRunning() || IsForked(); }
 
-Error Crew::RefusedError() const noexcept { return IsForked() ? ForkedError(verb_) : Error(Errc::ShutDown); }
+Error Crew::RefusedError() const noexcept {
+  if (Error refusal = RefusalOf(verb_, *owner_)) return refusal;
+  if (Error ended = EndOf(*owner_)) return ended;
+  return ShutDownError(*owner_).WithContext(verb_);
+}
 
 void Crew::Begin() noexcept {
   owner_->ticks.store(EndOf(*owner_) ? 0 : ReadTicks(), sync::memory_order_relaxed);

@@ -122,6 +122,7 @@ class Crew {
   [[nodiscard]] Error Ended() const noexcept { return EndOf(*parent_); }
   [[nodiscard]] bool Refused() const noexcept;
   [[nodiscard]] Error RefusedError() const noexcept;
+  [[nodiscard]] const char* Verb() const noexcept { return verb_; }
   [[nodiscard]] std::size_t StartedMembers() const noexcept;
   [[nodiscard]] std::size_t AllStarted() noexcept;
   void CountDone(Member& member) noexcept {

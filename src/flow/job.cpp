@@ -48,8 +48,7 @@ Progress ProgressOf(const JobCore& core) noexcept {
 
 Job MakeFailedJob(Error error, const Where& where) {
   auto& core = MakeJob<NoBody>(where, 1);
-  core.error.TrySet(std::move(error));
-  core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
+  FailAtBirth(core, std::move(error), where);
   return JobAccess::Take(core);
 }
 

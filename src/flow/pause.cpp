@@ -1,5 +1,7 @@
 #include <orchestrate/flow/detail/pause.hpp>
 
+#include "task/root_node.hpp"
+
 namespace orchestrate::inline v1::detail {
 
 Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
@@ -25,7 +27,7 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
 Error Pause::Finish() noexcept {
   if (std::exchange(is_pending, false)) timers->RemovePending();
   if (!was_shut_down) return {};
-  return Error(Errc::Cancelled).WithCause(Errc::ShutDown);
+  return Error(Errc::Cancelled).WithCause(ShutDownError(*core));
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -78,7 +78,7 @@ struct ProgressBar::Impl {
       std::string all = picture.empty() ? "" : "\r\x1b[K";
       Write(all.append(text).append("\n").append(picture));
     } catch (...) {
-      return;  // no memory, or the sink threw
+      detail::EndIfThreadLeaves();  // else there was no memory, or the sink threw
     }
   }
 
@@ -120,7 +120,7 @@ struct ProgressBar::Impl {
       picture = RenderBar(view, columns - 1);
       Write('\r' + picture + "\x1b[K" + (view.is_final ? "\n" : ""));
     } catch (...) {
-      return;  // no memory, or the sink threw
+      detail::EndIfThreadLeaves();  // else there was no memory, or the sink threw
     }
   }
 

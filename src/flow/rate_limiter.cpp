@@ -11,6 +11,7 @@
 #include "exec/forked.hpp"
 #include "flow/token_bucket.hpp"
 #include "sync/linked_wait.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1 {
 
@@ -38,12 +39,14 @@ struct BlockedThread : PermitWaiter, detail::LinkedWait {
   }
 };
 
-Error ErrorOf(Grant grant) noexcept {
+constexpr const char* kAcquire = "RateLimiter::Acquire";
+
+Error ErrorOf(Grant grant, const detail::ContextNode& node) noexcept {
   switch (grant) {
     case Grant::TooLate:
       return Errc::DeadlineExceeded;
     case Grant::ShutDown:
-      return Errc::ShutDown;
+      return detail::ShutDownError(node).WithContext(kAcquire);
     default:
       return {};
   }
@@ -229,9 +232,12 @@ Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
     });
   }
   ContextNode& node = detail::ContextAccess::Node(context);
-  if (Error ended = detail::EndOf(node)) return ended;
+  if (Error ended = detail::EndOf(node)) {
+    Error refusal = detail::RefusalOf(kAcquire, node);
+    return refusal ? refusal : ended;
+  }
   if (state_->TryTake(&detail::ExecutorOf(node), count)) return {};
-  if (detail::IsForked()) return detail::ForkedError("RateLimiter::Acquire");
+  if (detail::IsForked()) return detail::ForkedError(kAcquire);
   BlockedThread waiter(node, count);
   if (waiter.Failure()) return waiter.Failure();
   Grant grant = state_->TakeOrWait(waiter, node.scope->deadline);
@@ -239,7 +245,7 @@ Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
     if (Error ended = waiter.Await([&] { return state_->Leave(waiter); })) return ended;
     grant = waiter.grant;
   }
-  return ErrorOf(grant);
+  return ErrorOf(grant, node);
 }
 
 bool RateLimiter::TryAcquire(std::size_t count) noexcept {

@@ -6,8 +6,8 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/mirror.hpp>
-#include "exec/forked.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -18,7 +18,7 @@ std::string Text(Nanoseconds duration) { return std::to_string(duration.count())
 
 }  // namespace
 
-Error CheckRepeat(Nanoseconds interval, const RepeatOptions& options) {
+Error CheckRepeat(const Where& where, Nanoseconds interval, const RepeatOptions& options) {
   if (interval <= Nanoseconds::zero()) return WrongRepeat("interval " + Text(interval) + ", must be > 0");
   if (options.jitter < Nanoseconds::zero() || options.jitter > interval) {
     return WrongRepeat("jitter " + Text(options.jitter) + ", must be 0 to the interval, " + Text(interval));
@@ -28,7 +28,7 @@ Error CheckRepeat(Nanoseconds interval, const RepeatOptions& options) {
   if (options.max_interval < Nanoseconds::zero()) {
     return WrongRepeat("max_interval " + Text(options.max_interval) + ", must be >= 0");
   }
-  return {};
+  return RefusalAt("Repeat", where);
 }
 
 namespace {
@@ -137,7 +137,7 @@ void RepeatMachine::PauseUntil(TimePoint due) noexcept {
 
 void RepeatMachine::Drop() noexcept {
   (void)pause.Finish();
-  Finish(Errc::ShutDown);
+  Finish(ShutDownError(*job));
 }
 
 void RepeatMachine::Finish(const Error& error, Error failure) noexcept {
@@ -163,9 +163,8 @@ Job StartRepeat(JobCore& core, RepeatMachine& machine, const Where& where) {
     machine.Finish({});
     return job;
   }
-  const bool refused = !ExecutorOf(core).IsRunning() || IsForked();
-  if (refused) {
-    machine.Finish({}, IsForked() ? ForkedError("Repeat") : Error(Errc::ShutDown));
+  if (Error refusal = RefusalOf("Repeat", core)) {
+    machine.Finish({}, std::move(refusal));
     return job;
   }
   machine.tick = ExecutorOf(core).Now();

@@ -5,7 +5,9 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 
+#include "base/counted.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -17,7 +19,7 @@ constexpr WorkOps kStepOps{[](WorkNode& node) noexcept { static_cast<RetryMachin
 
 }  // namespace
 
-Error CheckRetry(const RetryOptions& options) {
+Error CheckRetry(const Where& where, const RetryOptions& options) {
   if (options.attempts == 0) return WrongRetry("attempts 0, must be > 0");
   if (options.first_delay < Nanoseconds::zero()) {
     return WrongRetry("first_delay " + std::to_string(options.first_delay.count()) + " ns, must be >= 0");
@@ -30,7 +32,7 @@ Error CheckRetry(const RetryOptions& options) {
   if (!(options.jitter >= 0.0 && options.jitter <= 1.0)) {
     return WrongRetry("jitter " + std::to_string(options.jitter) + ", must be 0 to 1");
   }
-  return {};
+  return RefusalAt("Retry", where);
 }
 
 RetryMachine::RetryMachine(const RetryOptions& how) noexcept
@@ -131,7 +133,7 @@ bool RetryMachine::IsToBeRetried(Error& error) const noexcept {
 void RetryMachine::GiveUp(BodyResult& result, const char* why) const noexcept {
   result.error = MakeError([&] {
     return result.error.WithContext("Retry: " + std::to_string(attempt) + " of " +
-                                    std::to_string(options.attempts) + " attempts " + why);
+                                    Counted(options.attempts, "attempt ", "attempts ") + why);
   });
 }
 
@@ -140,7 +142,7 @@ void RetryMachine::GiveUp(BodyResult& result, const char* why) const noexcept {
 void RetryMachine::Drop() noexcept {
   if (followed != nullptr) Unref(*std::exchange(followed, nullptr));
   (void)pause.Finish();
-  CancelTask(*task, Errc::ShutDown);
+  CancelTask(*task, ShutDownError(*task));
   BodyResult result;
   Fail(result, std::exchange(last, {}));
   Finish(result);

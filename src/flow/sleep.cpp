@@ -6,7 +6,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/nap.hpp>
 #include <orchestrate/task/promise.hpp>
-#include "exec/forked.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1 {
 namespace detail {
@@ -55,7 +55,7 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   void OnWake(TimerEvent event) noexcept {
     RemoveLink(*parent, *this);  // afterwards nobody hurries it any more
     if (event == TimerEvent::ShutDown && !EndOf(*this)) {
-      CancelTask(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown));
+      CancelTask(*this, Error(Errc::Cancelled).WithCause(ShutDownError(*this)));
     } else if (BeginSet(*this)) {
       Waiter::notify = [](Waiter&, TaskCore&, Notice) noexcept -> TaskCore* { return nullptr; };
       BodyResult result;
@@ -110,12 +110,8 @@ void Begin(SleepCore& core, ContextNode& parent, TimePoint until) {
   core.Begin(until);
 }
 
-Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
-  if (IsForked()) return MakeFailed<void>(ForkedError("Sleep"), where);
-  if (!ExecutorOf(parent).IsRunning()) {
-    const Error ended = EndOf(parent);
-    if (!ended || ended.Is(Errc::ShutDown)) return MakeFailed<void>(Errc::ShutDown, where);
-  }
+Task<void> MakeSleep(const char* verb, const Where& where, ContextNode& parent, TimePoint until) {
+  if (Error refusal = RefusalOf(verb, parent)) return MakeFailed<void>(std::move(refusal), where);
   auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
   auto task = TaskAccess::Take<void>(core);
   try {
@@ -139,7 +135,7 @@ Task<void> SleepFor(const Where& where, Nanoseconds duration) {
   return WhereAccess::WithParent(where, [&](ContextNode& parent) {
     // 0 is not "now": that would be rounded up to the next tick.
     const bool next_turn = duration == Nanoseconds::zero();
-    return MakeSleep(where, parent,
+    return MakeSleep("Sleep", where, parent,
                      next_turn ? TimePoint::min() : SaturatingAdd(ExecutorOf(parent).Now(), duration));
   });
 }
@@ -147,8 +143,9 @@ Task<void> SleepFor(const Where& where, Nanoseconds duration) {
 }  // namespace detail
 
 Task<void> SleepUntil(const Where& where, TimePoint deadline) {
-  return detail::WhereAccess::WithParent(
-      where, [&](detail::ContextNode& parent) { return detail::MakeSleep(where, parent, deadline); });
+  return detail::WhereAccess::WithParent(where, [&](detail::ContextNode& parent) {
+    return detail::MakeSleep("SleepUntil", where, parent, deadline);
+  });
 }
 
 }  // namespace orchestrate::inline v1

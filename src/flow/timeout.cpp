@@ -102,9 +102,9 @@ TaskCore* Share(const TaskHandle& task) noexcept {
 
 }  // namespace
 
-Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout) {
+Error CheckTimeout(const Where& where, const TaskHandle* task, Nanoseconds timeout) {
   if (task != nullptr && !*task) return {Errc::InvalidArgument, "Timeout: the task is empty"};
-  if (timeout >= Nanoseconds::zero()) return {};
+  if (timeout >= Nanoseconds::zero()) return RefusalAt("Timeout", where);
   return {Errc::InvalidArgument, "Timeout: timeout " + std::to_string(timeout.count()) + " ns, must be >= 0"};
 }
 

@@ -53,12 +53,12 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
 };
 
 struct ValueScope final : ChildScope {
-  ValueScope(ContextNode& parent_node, const void* value_key, std::shared_ptr<const void> shared) noexcept
+  ValueScope(ContextNode& parent_node, const KeyId& value_key, std::shared_ptr<const void> shared) noexcept
       : ChildScope(parent_node, 0), key(value_key), value(std::move(shared)) {}
-  [[nodiscard]] const void* ValueOf(const void* wanted) const noexcept override {
+  [[nodiscard]] const void* ValueOf(const KeyId& wanted) const noexcept override {
     return wanted == key ? value.get() : nullptr;
   }
-  const void* key;
+  KeyId key;
   std::shared_ptr<const void> value;
 };
 
@@ -227,11 +227,11 @@ Context Context::WithExecutor(Executor& executor) const {
 
 Context Context::Shield() const { return detail::Make<detail::ShieldScope>(*this); }
 
-Context Context::WithSharedValue(const void* key, std::shared_ptr<const void> value) const {
+Context Context::WithSharedValue(detail::KeyId key, std::shared_ptr<const void> value) const {
   return detail::Make<detail::ValueScope>(*this, key, std::move(value));
 }
 
-const void* Context::SharedValue(const void* key) const noexcept {
+const void* Context::SharedValue(detail::KeyId key) const noexcept {
   for (const ScopeNode* at = Node().scope; at != nullptr;
        at = at->parent != nullptr ? at->parent->scope : nullptr) {
     if (const void* value = at->ValueOf(key)) return value;

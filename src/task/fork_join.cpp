@@ -132,13 +132,21 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
   if (waiting != 0) reinterpret_cast<ThreadWait*>(waiting)->Finish();  // NOLINT: what WaitFor() put there
 }
 
-Error BackwardRange(const char* verb, long long count) noexcept {
+Error BackwardRange(const char* verb, std::uint64_t items) noexcept {
   return MakeError([&]() -> Error {
-    return {Errc::InvalidArgument, std::string(verb) + ": " + std::to_string(count) + " items, must be >= 0"};
+    return {Errc::InvalidArgument,
+            std::string(verb) + ": -" + std::to_string(items) + " items, must be >= 0"};
   });
 }
 
-Error RunRegion(const Where& where, void (*body)(void*, Fork&), void* data) {
+Error HugeRange(const char* verb) noexcept {
+  return MakeError([&]() -> Error {
+    return {Errc::InvalidArgument, std::string(verb) + ": more items than a std::size_t counts"};
+  });
+}
+
+Error RunRegion(const char* verb, const Where& where, void (*body)(void*, Fork&), void* data) {
+  if (Error refusal = RefusalAt(verb, where)) return refusal;
   const auto task = MakeCall(
       [body, data](Context& context) {
         ForkRegion(static_cast<TaskCore&>(ContextAccess::Node(context))).Run(body, data);

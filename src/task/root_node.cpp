@@ -8,6 +8,7 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/context.hpp>
 #include "exec/forked.hpp"
+#include "exec/runtime_core.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_links.hpp"
 
@@ -109,7 +110,9 @@ RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base
   if (ObserverOf(owner) != nullptr) flags |= kObserved;
 }
 
-void RootNode::CancelAll() noexcept { EndScope(*this, Error(Errc::Cancelled).WithCause(Errc::ShutDown)); }
+void RootNode::CancelAll() noexcept {
+  EndScope(*this, Error(Errc::Cancelled).WithCause(ShutDownError(*this)));
+}
 
 void RootNode::ExecutorEnded() noexcept {
   executor.store(&Ended(), sync::memory_order_seq_cst);
@@ -179,6 +182,14 @@ const ContextNode& BottomOf(const ContextNode& node) noexcept {
 Executor& LastingExecutorOf(const ContextNode& node) noexcept { return ExecutorOf(BottomOf(node)); }
 
 RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept { return RuntimeOf(BottomOf(node)); }
+
+Error ShutDownError(const ContextNode& node) noexcept {
+  RuntimeCore* runtime = LastingRuntimeOf(node);
+  if (runtime == nullptr) return {Errc::ShutDown, "the executor takes no more work"};
+  return MakeError([runtime]() -> Error {
+    return {Errc::ShutDown, "runtime " + runtime->Options().name + " was shut down"};
+  });
+}
 
 ScopeNode& DefaultRoot() {
   if (IsForked()) return RootOf(Ended());  // where no runtime can be made any more

@@ -37,6 +37,10 @@ class ExecutorUse {
   bool is_inside_ = false;
 };
 
+// Says that the runtime below `node`, or another executor, takes no more work: a sentence for verbs, and the
+// cause of what it has cancelled.
+[[nodiscard]] Error ShutDownError(const ContextNode& node) noexcept;
+
 // Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the
 // shared count once in a few hundred times.
 void RefRoot(RootNode& root, std::uint32_t count) noexcept;

@@ -8,6 +8,7 @@
 #include "exec/thread_state.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 // From the queue through the body: what a worker, or whoever claims a task, does with it.
 namespace orchestrate::inline v1::detail {
@@ -135,8 +136,15 @@ bool IsStaleEntry(const WorkNode& node) noexcept {
   return static_cast<const TaskCore&>(node).PhaseNow() > kQueued;
 }
 
-void Refuse(TaskCore& core) noexcept {
-  EndUnrun(core, kQueued, IsForked() ? ForkedError("Invoke") : Error(Errc::ShutDown), kFailed);
+void Refuse(TaskCore& core, const char* verb) noexcept {
+  const Error ended = EndOf(core);
+  if (IsForked()) {
+    EndUnrun(core, kQueued, ForkedError(verb), kFailed);
+  } else if (ended && !ended.Is(Errc::ShutDown)) {
+    EndUnrun(core, kQueued, ended, kCancelled);
+  } else {
+    EndUnrun(core, kQueued, ShutDownError(core).WithContext(verb), kFailed);
+  }
   LeaveEntry(core);
   Unref(core);
 }

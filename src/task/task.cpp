@@ -1,3 +1,4 @@
+#include <orchestrate/task/after.hpp>
 #include <orchestrate/task/task.hpp>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
@@ -24,6 +25,44 @@ Error EmptyTask(const char* verb) noexcept {
 Error EmptyFunction(const char* verb) noexcept {
   return Error(Errc::InvalidArgument, "the function is empty").WithContext(verb);
 }
+
+void FailAtBirth(TaskCore& core, Error error, const Where& where) noexcept {
+  core.error.TrySet(std::move(error));
+  core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
+  try {
+    SetName(core, where.Name());
+    if (WhereAccess::NamesPlace(where))
+      WhereAccess::WithParent(where, [&core](ContextNode& parent) { Adopt(core, parent); });
+  } catch (...) {  // then its report has no name, or goes to standard error
+  }
+}
+
+// ---- refusals ----
+
+Error RefusalOf(const char* verb, ContextNode& parent) noexcept {
+  if (IsForked()) return ForkedError(verb);
+  if (ExecutorOf(parent).IsRunning()) return {};
+  if (const Error ended = EndOf(parent); ended && !ended.Is(Errc::ShutDown)) return {};
+  return ShutDownError(parent).WithContext(verb);
+}
+
+Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept {
+  return EndOf(parent) ? RefusalOf(verb, parent) : Error();
+}
+
+Error RefusalAt(const char* verb, const Where& where) {
+  return WhereAccess::WithParent(where, [verb](ContextNode& parent) { return RefusalOf(verb, parent); });
+}
+
+Error RefuseAfter(const char* verb, const Where& where, const TaskCore& before) {
+  const auto refusal = [verb](ContextNode& parent) { return EndRefusalOf(verb, parent); };
+  if (WhereAccess::NamesPlace(where)) return WhereAccess::WithParent(where, refusal);
+  // A task has its parent for good once it was queued; before, or without one, it follows later.
+  if (before.PhaseNow() < kQueued || before.parent == nullptr) return {};
+  return refusal(*before.parent);
+}
+
+// ---- the handle ----
 
 void TaskHandle::RunIn(const Where& where) const {
   if (core_ == nullptr) EmptyHandle("Task::Run").Rethrow();

@@ -7,6 +7,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "base/error_rep.hpp"
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/deferred_delete.hpp"
@@ -110,14 +111,23 @@ std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept {
 
 namespace {
 
+// What the program has ended itself, by cancelling or by shutting a runtime down, is no failure to tell of.
+bool IsEndedByProgram(const Error& error) noexcept {
+  const auto codes = ErrorReps::CodesOf(error);
+  return (codes & ~(ErrorReps::BitOf(Errc::Cancelled) | ErrorReps::BitOf(Errc::ShutDown))) == 0;
+}
+
 void ReportUnread(TaskCore& core) noexcept {
+  const Error error = core.error.Get();
+  if (IsEndedByProgram(error)) return;
   const auto location = SiteOf(core);
   SendReport(core.scope != nullptr ? LastingRuntimeOf(core) : nullptr,
              {.what = "a task failed and nobody read its error",
               .task = NameOf(core),
               .file = location.file_name(),
               .line = location.line(),
-              .error = core.error.Get()});
+              .error = error,
+              .column = location.column()});
 }
 
 }  // namespace
@@ -263,7 +273,7 @@ void Start(TaskCore& core, ContextNode& parent) noexcept {
   Ref(core);  // the queue's
   if (!TryAdopt(core, kCreated, kQueued, parent)) return Unref(core);
   NoteQueued(core);
-  if (!PostTask(core)) Refuse(core);
+  if (!PostTask(core)) Refuse(core, "Task::Run");
 }
 
 }  // namespace orchestrate::inline v1::detail

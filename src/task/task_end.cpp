@@ -30,10 +30,13 @@ bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
   return true;
 }
 
-// What ended the context, with the body's own error as its cause.
-Error EndWithOwn(Error ended, const Error& own) noexcept {
-  if (!own || own == ended) return ended;
-  return ended.WithCause(own);
+// What ended the context, with the body's own error as its cause when that says something else.
+Error EndWithOwn(const Error& ended, const Error& own) noexcept {
+  return MakeError([&] {
+    const bool is_echo = own.Code() == ended.Code() && own.Message() == ended.Message();
+    const bool is_same_end = own.Code() == Errc::ShutDown && ended.Is(Errc::ShutDown);
+    return is_echo || is_same_end ? ended : ended.WithCause(own);
+  });
 }
 
 // Says why the task ends. Whoever holds a task without a body in the phase Adopting has won it: a Cancel()
@@ -49,8 +52,8 @@ bool SetError(TaskCore& core, Error error, std::uint32_t from) noexcept {
 void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   bool cancelled = (core.state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0;
   if (!cancelled && core.scope != nullptr && MayHaveEnded(core)) {
-    if (Error ended = SlowEndOf(core)) {
-      SetError(core, EndWithOwn(std::move(ended), result.error), from);
+    if (const Error ended = SlowEndOf(core)) {
+      SetError(core, EndWithOwn(ended, result.error), from);
       cancelled = true;
     }
   }

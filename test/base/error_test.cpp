@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <memory>
 #include <orchestrate/base/error.hpp>
@@ -137,13 +138,45 @@ TEST(Error, RethrowsTheSameExceptionObject) {
 
 TEST(Error, NamesWhatIsNoStdException) {
   const Error error = Thrown(42);
-  EXPECT_EQ(error.Message(), "unknown exception");
+  EXPECT_EQ(error.Message(), "an exception of type int");
+  EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_THROW(error.Rethrow(), int);
 }
 
-TEST(Error, FindsTheCodeOfASystemError) {
+struct Speechless : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(Error, NamesAnExceptionWhoseTextIsNull) {
+  const Error error = Thrown(Speechless());
+  EXPECT_TRUE(error.Message().ends_with("Speechless, whose what() is null"));
+  EXPECT_TRUE(error.Is(Errc::Exception));
+  EXPECT_THROW(error.Rethrow(), Speechless);
+}
+
+// D40
+TEST(Error, TakesAThrownCodeOrErrorAsIfReturned) {
+  const Error full(Errc::QueueFull, "Submit: 64 are queued");
+  EXPECT_EQ(Thrown(full), full);
+  EXPECT_EQ(Thrown(Errc::QueueFull), Error(Errc::QueueFull));
+  const std::error_code no_entry(ENOENT, std::generic_category());
+  EXPECT_EQ(Thrown(no_entry).Code(), no_entry);
+  EXPECT_FALSE(Thrown(no_entry).Is(Errc::Exception));
+  EXPECT_THROW(Thrown(Errc::QueueFull).Rethrow(), ErrorException);
+}
+
+TEST(Error, IsSetAlsoWhenNoErrorWasThrown) {
+  EXPECT_EQ(Thrown(Error()).Message(), "an exception of type orchestrate::v1::Error that is not set");
+  EXPECT_EQ(Thrown(Errc{}).Message(), "an exception of type orchestrate::v1::Errc that is 0");
+  EXPECT_TRUE(Thrown(std::error_code()).Is(Errc::Exception));
+  EXPECT_EQ(Thrown(std::system_error(std::error_code(), "odd")).Code(), Errc::Exception);
+}
+
+// D40
+TEST(Error, HasTheCodeOfASystemError) {
   const Error error = Thrown(std::system_error(EACCES, std::generic_category(), "open"));
-  EXPECT_EQ(error.Code(), Errc::Exception);
+  EXPECT_EQ(error.Code(), std::error_code(EACCES, std::generic_category()));
+  EXPECT_TRUE(error.Is(Errc::Exception));
   EXPECT_TRUE(error.Is(std::errc::permission_denied));
   EXPECT_TRUE(error.Is(std::error_code(EACCES, std::generic_category())));
   EXPECT_THROW(error.Rethrow(), std::system_error);
@@ -201,6 +234,12 @@ TEST(Error, AppendsACauseToTheChain) {
   EXPECT_EQ(error.Cause().Cause().Code(), Errc::Cancelled);
 }
 
+TEST(Error, WithACauseThatItHasIsItself) {
+  const Error cause(Errc::ShutDown, "the runtime was shut down");
+  const Error error = Error(Errc::Cancelled).WithCause(cause);
+  EXPECT_EQ(error.WithCause(cause), error);
+}
+
 TEST(Error, WithAnEmptyCauseIsItself) {
   const Error error(Errc::Closed, "gone");
   EXPECT_EQ(error.WithCause({}), error);
@@ -218,53 +257,37 @@ TEST(Error, WithContextSpeaksFirst) {
   EXPECT_FALSE(Error().WithContext("Receive"));
 }
 
-TEST(Error, JoinListsIndexAndErrorInOrder) {
-  const Error error =
-      Error::Join({{1, Thrown(std::runtime_error("boom"))}, {2, {}}, {3, Errc::Cancelled}}, {.total = 5});
-  ASSERT_EQ(error.Parts().size(), 2U);
-  EXPECT_EQ(error.Parts()[0].index, 1U);
-  EXPECT_EQ(error.Parts()[1].index, 3U);
-  EXPECT_EQ(error.Parts()[1].error, Errc::Cancelled);
-  EXPECT_EQ(error.Message(), "2 of 5 failed: #1: boom; #3: cancelled");
-  EXPECT_EQ(error.Code(), Errc::Exception);
-  EXPECT_TRUE(error.Is(Errc::Cancelled));
-  EXPECT_FALSE(error.Is(Errc::Closed));
-  EXPECT_THROW(error.Rethrow(), ErrorException);
-}
-
-TEST(Error, JoinCountsWhatItDidNotKeep) {
-  const Error error = Error::Join({{0, Errc::Closed}}, {.failures = 7, .total = 9});
-  EXPECT_EQ(error.Message(), "7 of 9 failed: #0: closed; and 6 more");
-  EXPECT_EQ(error.Counts().failures, 7U);
-  EXPECT_EQ(error.Counts().total, 9U);
-  EXPECT_EQ(Error::Join({{4, Errc::Closed}}).Message(), "1 failed: #4: closed");
-}
-
-TEST(Error, JoinSpellsOutSixteenParts) {
-  std::vector<IndexedError> parts;
-  for (std::size_t i = 0; i < 100; ++i) parts.push_back({i, Errc::Closed});
-  const Error error = Error::Join(std::move(parts), {.total = 100});
-  EXPECT_EQ(error.Parts().size(), 100U);
-  EXPECT_TRUE(error.Message().ends_with("#15: closed; and 84 more"));
-}
-
-TEST(Error, JoinOfNothingIsEmpty) {
-  EXPECT_FALSE(Error::Join({}, {.total = 5}));
-  EXPECT_FALSE(Error::Join({{0, {}}, {1, {}}}));
-}
-
-TEST(Error, JoinTakesContextAndCause) {
-  const Error error =
-      Error::Join({{0, Errc::Closed}}, {.total = 2}).WithContext("InvokeAll").WithCause(Errc::ShutDown);
-  EXPECT_EQ(error.Message(), "InvokeAll: 1 of 2 failed: #0: closed: shut down");
-  EXPECT_EQ(error.Parts().size(), 1U);
-}
-
 TEST(Error, HoldsALongChainOfCausesWithoutStack) {
   Error error = Errc::Closed;
   for (int i = 0; i < 200'000; ++i) error = Error(Errc::Cancelled, "next").WithCause(std::move(error));
   EXPECT_TRUE(error.Is(Errc::Closed));
   EXPECT_GT(error.Message().size(), 200'000U);
+}
+
+// A thread with little stack, which no recursion over the depth would survive.
+void WithLittleStack(void* (*run)(void*)) {
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, std::size_t{256} << 10), 0);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, nullptr), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST(Error, IsAsDeepAsMemoryAllows) {
+  WithLittleStack([](void*) -> void* {
+    Error error(std::make_error_code(std::errc::io_error), "disk is gone");
+    for (std::size_t i = 0; i < 200'000; ++i) {
+      error = Error::Join({{i, std::move(error)}});
+      error = Error(Errc::Cancelled, "next").WithCause(error.WithContext("in between"));
+    }
+    EXPECT_TRUE(error.Is(std::errc::io_error));
+    EXPECT_FALSE(error.Is(std::errc::no_space_on_device));
+    EXPECT_LT(error.Message().size(), 8192U);
+    error = {};
+    return nullptr;
+  });
 }
 
 TEST(Error, SharesItsBlockAmongThreads) {

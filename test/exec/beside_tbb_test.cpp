@@ -137,7 +137,7 @@ TEST_P(BesideTbb, ALimitOfTheProgramIsReportedAndTasksStillRun) {
   Runtime runtime(std::move(options));
   const auto entries = reports.Take();
   ASSERT_EQ(entries.size(), 1U);
-  EXPECT_THAT(entries[0].what, HasSubstr("a tbb::global_control of the program allows 1 threads"));
+  EXPECT_THAT(entries[0].what, HasSubstr("a tbb::global_control of the program allows 1 thread,"));
   std::atomic<int> ran{0};
   for (int i = 0; i < 100; ++i) (void)Invoke(runtime.Background(), [&ran] { ++ran; });
   EXPECT_FALSE(runtime.Run());

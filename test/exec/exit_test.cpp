@@ -222,7 +222,7 @@ TEST_F(ProcessEnd, ExitInsideATaskNamesBodiesThatDoNotListen) {
     (void)Invoke(runtime.Background(), [] { std::exit(kFine); });
     WaitForTheEnd();
   };
-  EXPECT_EXIT(run(), ExitedWithCode(kFine), "1 bodies still run after the grace period");
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "1 body still runs after the grace period");
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST_F(RealProcessLife, ExitDoesNotWaitForEverForABodyThatDoesNotListen) {
     started.Wait();
     std::exit(kFine);
   };
-  EXPECT_EXIT(run(), ExitedWithCode(kFine), "1 bodies of the default runtime still run at exit");
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "1 body of the default runtime still runs at exit");
 }
 
 // D31

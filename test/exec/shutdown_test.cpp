@@ -385,7 +385,7 @@ TEST_P(ShutdownCancel, TheDestructorTellsWhoRemainsAndTheyMayStillLeave) {
   }
   const auto reports = reports_.Take();
   ASSERT_EQ(reports.size(), 1U);
-  EXPECT_EQ(reports[0].what, "1 bodies still run after the grace period of runtime stuck");
+  EXPECT_EQ(reports[0].what, "1 body still runs after the grace period of runtime stuck");
   EXPECT_FALSE(body.IsDone());
   leave.Open();
   EXPECT_TRUE(body.Wait().Is(Errc::Cancelled));

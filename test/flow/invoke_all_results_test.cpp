@@ -79,7 +79,7 @@ TEST_P(InvokeAllResultsTest, OfFunctionsListsTheErrors) {
   const auto task = InvokeAll(
       ctx_, [] { return 1; }, []() -> int { throw std::runtime_error("boom"); }, empty);
   const Error error = task.Wait();
-  EXPECT_EQ(error.Message(), "2 of 3 failed: #1: boom; #2: NewTask: the function is empty");
+  EXPECT_EQ(error.Message(), "2 of 3 failed: #1: boom; #2: InvokeAll: the function is empty");
   EXPECT_EQ(task.State(), TaskState::Failed);
 }
 

@@ -126,6 +126,7 @@ constinit std::atomic<bool> g_forked{false};
 std::atomic<bool> counter_is_steady{true};
 
 std::uint64_t ReadTicksSlowly() noexcept { return 1; }
+Error ShutDownError(const ContextNode& /*node*/) noexcept { return Errc::ShutDown; }
 Error ForkedError(const char* /*function*/) noexcept { return Errc::ShutDown; }
 
 RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base, kRoot) {

@@ -19,13 +19,14 @@ class ReportLog {
     std::string file;
     unsigned line;
     Error error;
+    std::size_t count = 1;
   };
 
   [[nodiscard]] Function<void(const Report&)> Sink() {
     return [this](const Report& report) {
       const std::lock_guard lock(mutex_);
-      entries_.push_back(
-          {std::string(report.what), std::string(report.task), report.file, report.line, report.error});
+      entries_.push_back({std::string(report.what), std::string(report.task), report.file, report.line,
+                          report.error, report.count});
     };
   }
 

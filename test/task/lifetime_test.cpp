@@ -148,6 +148,20 @@ TEST_P(LifetimeOnWorkers, ABodyMayAssignToItsContextAndMoveFromIt) {
   EXPECT_EQ(Invoke(*moved, [] { return 3; }).Get(), 3);
 }
 
+TEST_P(LifetimeOnWorkers, AKeyInThePlaceOfAnotherTypesKeyIsAnotherOne) {
+  union Place {
+    Place() {}
+    ~Place() {}
+    ContextKey<int> number;
+    ContextKey<std::string> text;
+  } place;
+  const auto* number = ::new (&place.number) ContextKey<int>;
+  const Context context = ctx_.WithValue(*number, 7);
+  EXPECT_EQ(*context.Value(*number), 7);
+  const auto* text = ::new (&place.text) ContextKey<std::string>;
+  EXPECT_EQ(context.Value(*text), nullptr);
+}
+
 // D19
 TEST_P(LifetimeOnWorkers, ContextsOutliveTheirRuntime) {
   std::vector<Context> kept;
@@ -269,7 +283,8 @@ TEST_P(LifetimeOnWorkers, ATaskThatStartsItsOwnSuccessorForEverDoesNotGrow) {
 TEST_P(LifetimeOnWorkers, AnUnreadErrorThatPassedAContinuationByIsReportedToTheRuntimeOfItsPredecessor) {
   const auto failed = Invoke(ctx_, []() -> int { throw std::runtime_error("boom"); });
   EXPECT_TRUE(failed.Wait());
-  for (int link = 0; link < 2; ++link) (void)failed.Then([](int value) { return value; });
+  (void)failed.Then([](int value) { return value; });
+  (void)failed.Then([](int value) { return value; });
   (void)failed.Then([](int value) { return value; }).Then([](int value) { return value; });
   Promise<int> promise(ctx_);
   (void)promise.Task().Then([](int value) { return value; });

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -125,6 +127,45 @@ TEST_P(ParallelTest, StopsWhenItsContextEnds) {
     if (++calls == 1000) context.Cancel();
   });
   EXPECT_TRUE(error.Is(Errc::Cancelled)) << error.Message();
+}
+
+TEST_P(ParallelTest, ForCallsAllOfASmallType) {
+  std::vector<std::atomic<int>> calls(256);
+  EXPECT_FALSE(ParallelFor(ctx_, std::int8_t{-128}, std::int8_t{127},
+                           [&calls](std::int8_t i) { ++calls[static_cast<std::size_t>(i + 128)]; }));
+  for (std::size_t i = 0; i < 255; ++i) ASSERT_EQ(calls[i], 1) << i;
+  EXPECT_EQ(calls[255], 0);
+}
+
+TEST_P(ParallelTest, ForStaysInsideARangeLongerThanItsType) {
+  const Watchdog watchdog;
+  const auto check = [this]<class I>(I first, I last) {
+    std::atomic<int> calls{0};
+    const Error error = ParallelFor(ctx_, first, last, [&](I i) -> Error {
+      if (i < first || i >= last) return Errc::InvalidArgument;
+      return ++calls < 100'000 ? Error() : Error(Errc::Closed);
+    });
+    EXPECT_EQ(error.Code(), Errc::Closed) << error.Message();
+  };
+  check(std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
+  check(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+  check(std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(ParallelLoops, CountAndFindTheItemsOfAnyRange) {
+  using Int = std::numeric_limits<int>;
+  EXPECT_EQ(*detail::CountOf("f", Int::min(), Int::max()), 0xffffffffU);
+  EXPECT_EQ(detail::ItemAt(Int::min(), 0xfffffffeU), Int::max() - 1);
+  using Long = std::numeric_limits<std::int64_t>;
+  EXPECT_EQ(*detail::CountOf("f", Long::min(), Long::max()), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(detail::ItemAt(Long::min(), std::numeric_limits<std::uint64_t>::max() - 1), Long::max() - 1);
+  EXPECT_EQ(*detail::CountOf("f", std::int16_t{-32768}, std::int16_t{32767}), 65535U);
+  EXPECT_EQ(*detail::CountOf("f", false, true), 1U);
+  EXPECT_EQ(detail::CountOf("f", Int::max(), Int::min()).Failure().Message(),
+            "f: -4294967295 items, must be >= 0");
+  EXPECT_EQ(
+      detail::CountOf("f", std::numeric_limits<std::uint64_t>::max(), std::uint64_t{0}).Failure().Message(),
+      "f: -18446744073709551615 items, must be >= 0");
 }
 
 // D27

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -26,6 +27,31 @@ TEST_P(ResultsOnWorkers, OfAPlainValue) {
   auto task = Invoke(ctx_, [](Context&) { return 1; });
   static_assert(std::is_same_v<decltype(task), Task<int>>);
   EXPECT_EQ(task.Get(), 1);
+}
+
+// K53 D40
+TEST_P(ResultsOnWorkers, OfAThrownCodeIsThatCode) {
+  const Error full(Errc::QueueFull, "64 are queued");
+  EXPECT_EQ(Invoke(ctx_, [full] { throw full; }).Wait(), full);
+  EXPECT_EQ(Invoke(ctx_, [] { throw Errc::QueueFull; }).Wait(), Error(Errc::QueueFull));
+  EXPECT_EQ(Invoke(ctx_, [full] { full.Rethrow(); }).Wait(), full);
+  const auto no_space = [] { throw std::system_error(ENOSPC, std::generic_category(), "write"); };
+  const auto task = Invoke(ctx_, no_space);
+  EXPECT_EQ(task.Wait().Code(), std::make_error_code(std::errc::no_space_on_device));
+  EXPECT_THROW(task.Get(), std::system_error);
+  EXPECT_EQ(ForkJoin(
+                ctx_, [] { throw Errc::QueueFull; }, [] {})
+                .Failure()
+                .Code(),
+            Errc::QueueFull);
+  EXPECT_EQ(ParallelFor(ctx_, 0, 10, [](int) { throw Errc::QueueFull; }).Code(), Errc::QueueFull);
+  EXPECT_TRUE(Retry(ctx_, {.attempts = 1}, no_space).Wait().Is(std::errc::no_space_on_device));
+  EXPECT_EQ(Completed().Then([] { throw Errc::QueueFull; }).Wait().Code(), Errc::QueueFull);
+}
+
+// D40
+TEST_P(ResultsOnWorkers, OfAThrownObjectWithoutTextNamesItsType) {
+  EXPECT_EQ(Invoke(ctx_, [] { throw 42; }).Wait().Message(), "an exception of type int");
 }
 
 // K20

@@ -99,11 +99,15 @@ class ORCHESTRATE_API Error {
 
   /// Wraps an exception: `Errc::Exception`, the text of `what()`, and the object itself for `Rethrow()`.
   ///
-  /// The code of a `std::system_error` is found by `Is` too; an `ErrorException` gives back the error it
-  /// holds. Rethrows once to look inside, so call it in the thread that caught.
+  /// A thrown `Error`, `Errc` or `std::error_code`, and the error in an `ErrorException`, is given back as it
+  /// is; a `std::system_error` keeps its own code and is still found by `Is(Errc::Exception)`. Where there is
+  /// no `what()`, or it is null, the text names the type. Rethrows once to look inside, so call it in the
+  /// thread that caught.
   [[nodiscard]] static Error FromException(const std::exception_ptr& exception) noexcept;
 
   /// Wraps the exception that is being handled; call it inside a `catch` block.
+  ///
+  /// Ends the process with a sentence when what is handled is `pthread_exit` or a thread's cancellation.
   [[nodiscard]] static Error FromCurrentException() noexcept;
 
   /// Joins the failures of many into one error, in the order given; empty ones are left out.
@@ -111,7 +115,7 @@ class ORCHESTRATE_API Error {
   /// @return no error when no part is left; otherwise `Code()` is that of the first part.
   [[nodiscard]] static Error Join(std::vector<IndexedError> parts, JoinCounts counts = {}) noexcept;
 
-  /// Returns this error with `cause` at the end of its chain of causes.
+  /// Returns this error with `cause` at the end of its chain of causes, unless it is in that already.
   [[nodiscard]] Error WithCause(Error cause) const noexcept;
 
   /// Returns this error with `sentence` in front of its text; code, exception, causes and parts stay.
@@ -125,7 +129,10 @@ class ORCHESTRATE_API Error {
 
   /// Returns the text: the sentence (of an exception: exactly `what()`), then each cause after a colon.
   ///
-  /// A joined error reads `2 of 5 failed: #1: boom; #3: bang`; at most 16 parts are spelled out.
+  /// A joined error reads `2 of 5 failed: #1: boom; #3: bang`. At most 64 parts and 4 KiB of joined errors
+  /// are spelled out, nested ones included, then `… and 7 more`; one that occurs again is told `(as above)`.
+  ///
+  /// @par Complexity  O(text), and for a chain of causes its length.
   [[nodiscard]] std::string Message() const;
 
   /// Returns what caused this error, empty when nothing is known.
@@ -141,10 +148,18 @@ class ORCHESTRATE_API Error {
   [[nodiscard]] JoinCounts Counts() const noexcept;
 
   /// Tells whether this error, one of its causes or one of its parts has this code.
+  ///
+  /// @par Complexity  O(1).
   [[nodiscard]] bool Is(Errc code) const noexcept;
   /// Tells whether this error, one of its causes or one of its parts has this code.
+  ///
+  /// @par Complexity  O(1) for a code of `Errc`; for others O(distinct errors), and they may not be found
+  /// inside
+  ///                  joined errors when there is no memory for the search.
   [[nodiscard]] bool Is(std::error_code code) const noexcept;
   /// Tells whether this error, one of its causes or one of its parts meets this condition.
+  ///
+  /// @par Complexity  As for a code.
   [[nodiscard]] bool Is(std::error_condition condition) const noexcept;
 
   /// Throws: the exception object itself if one was thrown, otherwise an `ErrorException` with this error.
@@ -201,6 +216,10 @@ class ORCHESTRATE_API ErrorException final : public std::runtime_error {
 };
 
 namespace detail {
+
+// Ends the process with a sentence when the calling `catch (...)` has caught the unwinding of pthread_exit()
+// or of a cancelled thread: that may be neither swallowed nor passed on through the frames of oneTBB below.
+ORCHESTRATE_API void EndIfThreadLeaves() noexcept;
 
 // Returns the error that `make` puts together, or `Errc::OutOfResources` when there is no memory for that.
 template <class Make>

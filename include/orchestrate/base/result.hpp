@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <new>
 #include <orchestrate/base/error.hpp>
 #include <type_traits>
@@ -162,9 +163,9 @@ class [[nodiscard("Result: look whether it failed, or cast to void")]] Result {
   /// Moves the value out, or throws as `Value` does.
   [[nodiscard]] T operator*() && { return std::move(*this).Value(); }
   /// Points to the value, or throws as `Value` does.
-  [[nodiscard]] T* operator->() { return &Value(); }
+  [[nodiscard]] T* operator->() { return std::addressof(Value()); }
   /// Points to the value, or throws as `Value` does.
-  [[nodiscard]] const T* operator->() const { return &Value(); }
+  [[nodiscard]] const T* operator->() const { return std::addressof(Value()); }
 
   /// Returns the value, or `fallback` in place of a failure.
   template <class U>

@@ -21,12 +21,18 @@ enum class ShutdownMode : unsigned char {
 };
 
 /// An error that nobody read, or another event that must not pass in silence.
+///
+/// Equal reports (the same sentence, place and code) are told once a second by the runtime's clock; those in
+/// between are counted, and told with the next report or when the runtime ends. What the program itself has
+/// ended, by shutting a runtime down or by cancelling, is not reported.
 struct Report {
   std::string_view what;    ///< One sentence.
   std::string_view task{};  ///< The task's name, possibly empty.
   const char* file = "";    ///< Where the task was spawned.
   unsigned line = 0;
   Error error{};
+  std::size_t count = 1;  ///< How many equal reports it stands for.
+  unsigned column = 0;    ///< Where in the line.
 };
 
 /// How a runtime is made.

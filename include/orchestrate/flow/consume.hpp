@@ -157,7 +157,7 @@ Job Consume(const Where& where, Concurrency count, Source&& source, ConsumeOptio
 /// Consumes tasks on the default runtime.
 template <class Source>
 Job Consume(Concurrency count, Source&& source, ConsumeOptions options = {},
-            std::source_location location = std::source_location::current()) {
+            std::source_location location = detail::Here()) {
   return Consume(Where(location), count, std::forward<Source>(source), std::move(options));
 }
 

@@ -22,21 +22,27 @@ namespace detail {
 // listed.
 [[nodiscard]] ORCHESTRATE_API Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept;
 
+// `InvalidArgument` for options that cannot be. When the executor takes no more work, why: then the tasks end
+// with that, too.
+[[nodiscard]] ORCHESTRATE_API Error CheckBatch(const char* verb, const Where& where, const TaskList& tasks,
+                                               const JobOptions& options);
+
 [[nodiscard]] ORCHESTRATE_API Job StartJob(const Where& where, Concurrency count, TaskList&& tasks,
                                            JobOptions&& options);
 
 // Starts the tasks below `owner`, a new CrewBlock whose crew lies at `place`. When it throws, nothing was
 // started.
-ORCHESTRATE_API void StartBatch(TaskCore& owner, Crew*& place, JobState* state, const Where& where,
-                                Concurrency count, TaskList&& tasks, JobOptions&& options, CollectFn collect);
+ORCHESTRATE_API void StartBatch(const char* verb, TaskCore& owner, Crew*& place, JobState* state,
+                                const Where& where, Concurrency count, TaskList&& tasks, JobOptions&& options,
+                                CollectFn collect);
 
 template <class T>
-Task<T> StartCollecting(const Where& where, Concurrency count, TaskList&& tasks, JobOptions&& options,
-                        CollectFn collect) {
-  if (Error error = CheckOptions("InvokeAll", options)) return MakeFailed<T>(std::move(error), where);
+Task<T> StartCollecting(const char* verb, const Where& where, Concurrency count, TaskList&& tasks,
+                        JobOptions&& options, CollectFn collect) {
+  if (Error error = CheckBatch(verb, where, tasks, options)) return MakeFailed<T>(std::move(error), where);
   auto& core = MakeCrewBlock<T>(where);
   auto task = TaskAccess::Take<T>(core);
-  StartBatch(core, core.crew, nullptr, where, count, std::move(tasks), std::move(options), collect);
+  StartBatch(verb, core, core.crew, nullptr, where, count, std::move(tasks), std::move(options), collect);
   return task;
 }
 
@@ -102,9 +108,10 @@ void CollectTuple(TaskCore& core, TaskList& tasks, BodyResult& result) {
 /// failed or
 ///         were cancelled, in the order of `tasks`, each with its index. Where the context has ended, its
 ///         error is the outcome and the tasks' own failures are the cause.
-/// @par Errors        `InvalidArgument` in the handle for an interval of 0 or less; `ShutDown` in the tasks
-/// when the
-///                    executor takes no more work. Throws `std::bad_alloc`; then nothing was started.
+/// @par Errors        `InvalidArgument` in the handle for an interval of 0 or less; `ShutDown` in the handle
+/// and
+///                    in the tasks when the executor takes no more work. Throws `std::bad_alloc`; then
+///                    nothing was started.
 /// @par Blocks        Never. Waiting for the job runs its tasks on the waiting thread when that can.
 /// @par Cancellation  Of the job or its context: what runs sees its context end, what was not started never
 /// is and
@@ -119,7 +126,7 @@ Job InvokeAll(const Where& where, Concurrency count, Tasks&& tasks, InvokeAllOpt
 /// Runs tasks on the default runtime.
 template <TaskRange Tasks>
 Job InvokeAll(Concurrency count, Tasks&& tasks, InvokeAllOptions options = {},
-              std::source_location location = std::source_location::current()) {
+              std::source_location location = detail::Here()) {
   return detail::StartJob(Where(location), count, detail::ListOf(tasks), std::move(options));
 }
 
@@ -130,13 +137,13 @@ Job InvokeAll(Concurrency count, Tasks&& tasks, InvokeAllOptions options = {},
 template <TaskRange Tasks>
 auto InvokeAllResults(const Where& where, Concurrency count, Tasks&& tasks, InvokeAllOptions options = {}) {
   using T = typename detail::TaskOf<Tasks>::ValueType;
-  return detail::StartCollecting<std::vector<Result<T>>>(where, count, detail::ListOf(tasks),
-                                                         std::move(options), detail::CollectResults<T>);
+  return detail::StartCollecting<std::vector<Result<T>>>(
+      "InvokeAllResults", where, count, detail::ListOf(tasks), std::move(options), detail::CollectResults<T>);
 }
 /// Runs tasks on the default runtime, and yields the outcome of each.
 template <TaskRange Tasks>
 auto InvokeAllResults(Concurrency count, Tasks&& tasks, InvokeAllOptions options = {},
-                      std::source_location location = std::source_location::current()) {
+                      std::source_location location = detail::Here()) {
   return InvokeAllResults(Where(location), count, tasks, std::move(options));
 }
 
@@ -157,9 +164,9 @@ auto InvokeAll(const Where& where, Fs&&... fns) {
                 "may run at once");
   detail::TaskList tasks;
   tasks.entries.reserve(sizeof...(Fs));
-  (tasks.Add(NewTask(std::forward<Fs>(fns), where.Location())), ...);
+  (tasks.Add(detail::MakeNew("InvokeAll", std::forward<Fs>(fns), Where(where.Location()))), ...);
   using Tuple = std::tuple<detail::TuplePart<detail::YieldOf<std::decay_t<Fs>>>...>;
-  return detail::StartCollecting<Tuple>(where, Concurrency::Unlimited(), std::move(tasks), {},
+  return detail::StartCollecting<Tuple>("InvokeAll", where, Concurrency::Unlimited(), std::move(tasks), {},
                                         detail::CollectTuple<detail::YieldOf<std::decay_t<Fs>>...>);
 }
 

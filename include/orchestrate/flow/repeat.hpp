@@ -72,8 +72,9 @@ Job Repeat(const Where& where, std::chrono::duration<Rep, Period> interval, F&& 
   using Fn = std::decay_t<F>;
   static_assert(detail::kIsWork<Fn>, "Repeat: the action must be callable as fn() or fn(Context&)");
   const Nanoseconds every = SaturatingNanoseconds(interval);
-  Error wrong =
-      detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Repeat") : detail::CheckRepeat(every, options);
+  Error wrong = detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Repeat")
+                                            : CheckNumber(interval, "Repeat: interval is not a number");
+  if (!wrong) wrong = detail::CheckRepeat(where, every, options);
   if (wrong) return detail::MakeFailedJob(std::move(wrong), where);
   auto& core = detail::MakeJob<detail::RepeatBody<Fn>>(where, 2, every, options, std::forward<F>(fn));
   return detail::StartRepeat(core, core.body, where);
@@ -82,7 +83,7 @@ Job Repeat(const Where& where, std::chrono::duration<Rep, Period> interval, F&& 
 /// Does the same on the default runtime.
 template <class Rep, class Period, class F>
 Job Repeat(std::chrono::duration<Rep, Period> interval, F&& fn, const RepeatOptions& options = {},
-           std::source_location location = std::source_location::current()) {
+           std::source_location location = detail::Here()) {
   return Repeat(Where(location), interval, std::forward<F>(fn), options);
 }
 

@@ -80,7 +80,8 @@ template <class F>
   using Fn = std::decay_t<F>;
   static_assert(detail::kIsWork<Fn>, "Retry: the work must be callable as fn() or fn(Context&)");
   using T = detail::YieldOf<Fn>;
-  Error wrong = detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Retry") : detail::CheckRetry(options);
+  Error wrong =
+      detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Retry") : detail::CheckRetry(where, options);
   if (wrong) return detail::MakeFailed<T>(std::move(wrong), where);
   auto& core = detail::MakeBlock<T, detail::RetryBody<Fn>>(where.Location(), 2, options, std::forward<F>(fn));
   auto task = detail::TaskAccess::Take<T>(core);
@@ -99,7 +100,7 @@ template <class F>
 /// Does the same on the default runtime.
 template <class F>
 [[nodiscard]] auto Retry(const RetryOptions& options, F&& fn,
-                         std::source_location location = std::source_location::current()) {
+                         std::source_location location = detail::Here()) {
   return Retry(Where(location), options, std::forward<F>(fn));
 }
 

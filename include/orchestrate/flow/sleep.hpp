@@ -9,6 +9,13 @@ namespace orchestrate::inline v1 {
 
 namespace detail {
 [[nodiscard]] ORCHESTRATE_API Task<void> SleepFor(const Where& where, Nanoseconds duration);
+
+template <class Rep, class Period>
+[[nodiscard]] Task<void> SleepAnyTime(const Where& where, std::chrono::duration<Rep, Period> duration) {
+  if (Error wrong = CheckNumber(duration, "Sleep: duration is not a number"))
+    return MakeFailed<void>(std::move(wrong), where);
+  return SleepFor(where, SaturatingNanoseconds(duration));
+}
 }
 
 /// Makes a task that completes when `deadline` has come by the executor's clock.
@@ -27,23 +34,24 @@ namespace detail {
 
 /// Makes the same task under the default runtime.
 [[nodiscard]] inline Task<void> SleepUntil(TimePoint deadline,
-                                           std::source_location location = std::source_location::current()) {
+                                           std::source_location location = detail::Here()) {
   return SleepUntil(Where(location), deadline);
 }
 
 /// Makes a task that completes after `duration`; see `SleepUntil`.
 ///
-/// @param duration  0 or more; 0 means the next turn of the timers. A negative one gives `InvalidArgument`.
+/// @param duration  0 or more; 0 means the next turn of the timers. A negative one, and one that
+///                  is not a number, gives `InvalidArgument`.
 template <class Rep, class Period>
 [[nodiscard]] Task<void> Sleep(const Where& where, std::chrono::duration<Rep, Period> duration) {
-  return detail::SleepFor(where, SaturatingNanoseconds(duration));
+  return detail::SleepAnyTime(where, duration);
 }
 
 /// Makes the same task under the default runtime.
 template <class Rep, class Period>
 [[nodiscard]] Task<void> Sleep(std::chrono::duration<Rep, Period> duration,
-                               std::source_location location = std::source_location::current()) {
-  return detail::SleepFor(Where(location), SaturatingNanoseconds(duration));
+                               std::source_location location = detail::Here()) {
+  return detail::SleepAnyTime(Where(location), duration);
 }
 
 }  // namespace orchestrate::inline v1

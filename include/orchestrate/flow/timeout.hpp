@@ -23,8 +23,16 @@ void PassOnOutcome(TaskCore& outer, TaskCore& inner) noexcept {
   FinishBody(outer, result);
 }
 
-// An error when `timeout` is negative or there is no task.
-[[nodiscard]] ORCHESTRATE_API Error CheckTimeout(const TaskHandle* task, Nanoseconds timeout);
+// An error when `timeout` is negative, there is no task, or the executor takes no more work.
+[[nodiscard]] ORCHESTRATE_API Error CheckTimeout(const Where& where, const TaskHandle* task,
+                                                 Nanoseconds timeout);
+
+template <class Rep, class Period>
+[[nodiscard]] Error CheckAnyTimeout(const Where& where, const TaskHandle* task,
+                                    std::chrono::duration<Rep, Period> timeout) {
+  if (Error wrong = CheckNumber(timeout, "Timeout: timeout is not a number")) return wrong;
+  return CheckTimeout(where, task, SaturatingNanoseconds(timeout));
+}
 
 // Ends `outer` with what comes first: the end of `inner`, which is started if nobody has, or of the time.
 ORCHESTRATE_API void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout,
@@ -43,7 +51,9 @@ Task<T> MakeLimited(const Where& where, Nanoseconds timeout, const Task<T>& inne
 ///
 /// @param task     a task in any state; one that nobody has started is started under `where`.
 /// @param timeout  from now, 0 or more.
-/// @return the task; `InvalidArgument` for a negative time or an empty handle. The value is copied, or moved
+/// @return the task; `InvalidArgument` for a time that is negative or not a number, or an empty handle;
+/// `ShutDown`
+///         when the executor takes no more work. The value is copied, or moved
 /// when
 ///         it cannot be.
 /// @par Errors        Throws `std::bad_alloc`.
@@ -58,14 +68,15 @@ template <class T, class Rep, class Period>
 [[nodiscard]] Task<T> Timeout(const Where& where, const Task<T>& task,
                               std::chrono::duration<Rep, Period> timeout) {
   const Nanoseconds time = SaturatingNanoseconds(timeout);
-  if (Error wrong = detail::CheckTimeout(&task, time)) return detail::MakeFailed<T>(std::move(wrong), where);
+  if (Error wrong = detail::CheckAnyTimeout(where, &task, timeout))
+    return detail::MakeFailed<T>(std::move(wrong), where);
   return detail::MakeLimited(where, time, task, where);
 }
 
 /// Does the same under the default runtime.
 template <class T, class Rep, class Period>
 [[nodiscard]] Task<T> Timeout(const Task<T>& task, std::chrono::duration<Rep, Period> timeout,
-                              std::source_location location = std::source_location::current()) {
+                              std::source_location location = detail::Here()) {
   return Timeout(Where(location), task, timeout);
 }
 
@@ -76,8 +87,8 @@ template <class Rep, class Period, class F>
   static_assert(detail::kIsWork<Fn>, "Timeout: the work must be callable as fn() or fn(Context&)");
   using T = detail::YieldOf<Fn>;
   const Nanoseconds time = SaturatingNanoseconds(timeout);
-  Error wrong =
-      detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Timeout") : detail::CheckTimeout(nullptr, time);
+  Error wrong = detail::IsEmptyCallable(fn) ? detail::EmptyFunction("Timeout")
+                                            : detail::CheckAnyTimeout(where, nullptr, timeout);
   if (wrong) return detail::MakeFailed<T>(std::move(wrong), where);
   const Context limited = where.Resolve().WithTimeout(time);
   const auto task = NewTask(std::forward<F>(fn), where.Location());
@@ -88,7 +99,7 @@ template <class Rep, class Period, class F>
 template <class Rep, class Period, class F>
   requires(!std::is_base_of_v<detail::TaskHandle, std::remove_cvref_t<F>>)
 [[nodiscard]] auto Timeout(std::chrono::duration<Rep, Period> timeout, F&& fn,
-                           std::source_location location = std::source_location::current()) {
+                           std::source_location location = detail::Here()) {
   return Timeout(Where(location), timeout, std::forward<F>(fn));
 }
 

@@ -107,13 +107,14 @@ template <class T, class... Ts>
 
 /// Waits for every task in `tasks`, at most for `timeout` by the clock of their executor.
 ///
-/// @param timeout  0 or less: looks only.
+/// @param timeout  0 or less: looks only; not a number: `InvalidArgument`.
 /// @return `DeadlineExceeded` when the time passed before all had ended, whatever has failed by then;
 /// otherwise what
 ///         `WaitAll` returns.
 /// @par Blocks  The calling thread; inside a task it gives its worker away and runs nothing itself.
 template <TaskRange Tasks, class Rep, class Period>
 [[nodiscard]] Error WaitAllFor(Tasks&& tasks, std::chrono::duration<Rep, Period> timeout) {
+  if (Error wrong = CheckNumber(timeout, "WaitAllFor: timeout is not a number")) return wrong;
   detail::JoinWait wait(SaturatingNanoseconds(timeout));
   return detail::JoinAll(wait, tasks);
 }

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -97,14 +98,14 @@ class Channel {
   /// @par Blocks        While the channel is full; inside a task it gives its worker away.
   /// @par Cancellation  Ends the wait; a context that had ended before sends nothing.
   [[nodiscard]] Error Send(const Context& context, T&& value) const noexcept {
-    return core_->Send(&detail::ContextAccess::Node(context), &value);
+    return core_->Send(&detail::ContextAccess::Node(context), std::addressof(value));
   }
   /// Sends a copy of `value`, waiting while the channel is full.
   [[nodiscard]] Error Send(const Context& context, const T& value) const {
     return Send(context, Copy(value));
   }
   /// Sends `value` under the context of the task that this runs in, elsewhere under none.
-  [[nodiscard]] Error Send(T&& value) const noexcept { return core_->Send(nullptr, &value); }
+  [[nodiscard]] Error Send(T&& value) const noexcept { return core_->Send(nullptr, std::addressof(value)); }
   /// Sends a copy of `value` under the context of the task that this runs in, elsewhere under none.
   [[nodiscard]] Error Send(const T& value) const { return Send(Copy(value)); }
 
@@ -112,7 +113,7 @@ class Channel {
   ///
   /// @param value  moved from only when it was sent.
   /// @return no error when it was sent, `QueueFull`, `Closed`, or `OutOfResources` when there is no memory.
-  [[nodiscard]] Error TrySend(T&& value) const noexcept { return core_->TrySend(&value); }
+  [[nodiscard]] Error TrySend(T&& value) const noexcept { return core_->TrySend(std::addressof(value)); }
   /// Sends a copy of `value` if there is room.
   [[nodiscard]] Error TrySend(const T& value) const { return TrySend(Copy(value)); }
 
@@ -133,7 +134,7 @@ class Channel {
   /// @return nothing when the channel is empty; if `IsClosed()` was true before the call, nothing will come.
   [[nodiscard]] std::optional<T> TryRecv() const noexcept {
     detail::ItemPlace<T> place;
-    if (!core_->TryRecv(&place.item)) return std::nullopt;
+    if (!core_->TryRecv(std::addressof(place.item))) return std::nullopt;
     return Extract<std::optional<T>>(place);
   }
 
@@ -195,7 +196,7 @@ class Channel {
   }
   Result<T> RecvUnder(detail::ContextNode* node) const noexcept {
     detail::ItemPlace<T> place;
-    if (Error error = core_->Recv(node, &place.item)) return error;
+    if (Error error = core_->Recv(node, std::addressof(place.item))) return error;
     return Extract<Result<T>>(place);
   }
 

@@ -103,11 +103,16 @@ struct PassThrough {
   }
 };
 
+// Why nothing can follow `before` any more: the runtime of the continuation was shut down.
+[[nodiscard]] ORCHESTRATE_API Error RefuseAfter(const char* verb, const Where& where, const TaskCore& before);
+
 template <class T, class Policy, class U, class F>
 Task<T> MakeAfter(const char* verb, const Where& where, const Task<U>& before, F&& fn) {
   using Body = AfterBody<T, U, std::decay_t<F>, Policy>;
   if (!before) return MakeFailed<T>(EmptyTask(verb), where);
   if (IsEmptyCallable(fn)) return MakeFailed<T>(EmptyFunction(verb), where);
+  if (Error refusal = RefuseAfter(verb, where, TaskAccess::Core(before)))
+    return MakeFailed<T>(std::move(refusal), where);
   auto& core = MakeBlock<T, Body, AfterNode>(where.Location(), 1, std::forward<F>(fn));
   auto task = TaskAccess::Take<T>(core);
   if (!where.Name().empty()) SetName(core, where.Name());
@@ -151,7 +156,9 @@ struct ValueArgument<void> {
 /// belongs to the context of `before`.
 ///
 /// @param fn  called as `fn(value)` or `fn(Context&, value)`, without the value for `Task<void>`.
-/// @par Errors        `InvalidArgument` in the handle for an empty task or function; throws `std::bad_alloc`.
+/// @par Errors        `InvalidArgument` in the handle for an empty task or function, `ShutDown` when the
+/// runtime
+///                    was shut down. Throws `std::bad_alloc`.
 /// @par Cancellation  Of the returned task: does not touch `before`.
 /// @par Complexity    O(1), one pooled block.
 template <class U, class F>
@@ -164,7 +171,7 @@ auto After(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Runs `fn` with the value of `before` in the context of `before`.
 template <class U, class F>
-auto After(const Task<U>& before, F&& fn, std::source_location location = std::source_location::current()) {
+auto After(const Task<U>& before, F&& fn, std::source_location location = detail::Here()) {
   return After(Where(location), before, std::forward<F>(fn));
 }
 
@@ -180,8 +187,7 @@ auto ContinueWith(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Runs `fn` with the outcome of `before` in the context of `before`.
 template <class U, class F>
-auto ContinueWith(const Task<U>& before, F&& fn,
-                  std::source_location location = std::source_location::current()) {
+auto ContinueWith(const Task<U>& before, F&& fn, std::source_location location = detail::Here()) {
   return ContinueWith(Where(location), before, std::forward<F>(fn));
 }
 
@@ -198,8 +204,7 @@ Task<U> Catch(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Replaces the error of `before` in the context of `before`.
 template <class U, class F>
-Task<U> Catch(const Task<U>& before, F&& fn,
-              std::source_location location = std::source_location::current()) {
+Task<U> Catch(const Task<U>& before, F&& fn, std::source_location location = detail::Here()) {
   return Catch(Where(location), before, std::forward<F>(fn));
 }
 
@@ -212,8 +217,7 @@ Task<U> Finally(const Where& where, const Task<U>& before, F&& fn) {
 }
 /// Runs `fn()` when `before` has ended, in the context of `before`.
 template <class U, class F>
-Task<U> Finally(const Task<U>& before, F&& fn,
-                std::source_location location = std::source_location::current()) {
+Task<U> Finally(const Task<U>& before, F&& fn, std::source_location location = detail::Here()) {
   return Finally(Where(location), before, std::forward<F>(fn));
 }
 

@@ -22,13 +22,20 @@ struct ContextAccess;
 struct DoneCallback;
 }  // namespace detail
 
-/// Names a value that contexts carry; identity is the object's address, so declare keys as constants.
+/// Names a value that contexts carry; identity is the type and the object's address, so declare keys as
+/// constants.
 template <class T>
-class ContextKey {
+class ORCHESTRATE_API ContextKey {
  public:
   constexpr ContextKey() noexcept = default;
   ContextKey(const ContextKey&) = delete;
   ContextKey& operator=(const ContextKey&) = delete;
+
+ private:
+  friend class Context;
+  [[nodiscard]] detail::KeyId Id() const noexcept { return {this, &kType}; }
+  // Two keys may lie at one address, one after the other or without a place of their own.
+  static constexpr char kType = 0;
 };
 
 /// Keeps a call-back of `Context::OnDone` registered while it lives.
@@ -79,15 +86,19 @@ class ORCHESTRATE_API Context {
   [[nodiscard]] Context WithDeadline(TimePoint deadline) const;
 
   /// Returns a child that ends after `timeout`; 0 or less has ended already.
+  ///
+  /// @par Errors  Throws `ErrorException` with `InvalidArgument` for a time that is not a number.
   template <class Rep, class Period>
   [[nodiscard]] Context WithTimeout(std::chrono::duration<Rep, Period> timeout) const {
+    if (const Error wrong = CheckNumber(timeout, "Context::WithTimeout: timeout is not a number"))
+      wrong.Rethrow();
     return WithDeadline(SaturatingAdd(Now(), timeout));
   }
 
   /// Returns a child that carries `value` under `key`.
   template <class T>
   [[nodiscard]] Context WithValue(const ContextKey<T>& key, T value) const {
-    return WithSharedValue(&key, std::make_shared<const T>(std::move(value)));
+    return WithSharedValue(key.Id(), std::make_shared<const T>(std::move(value)));
   }
 
   /// Returns a child that ends when stop is requested through `token`.
@@ -136,7 +147,7 @@ class ORCHESTRATE_API Context {
   /// Returns the value under `key`, or null.
   template <class T>
   [[nodiscard]] const T* Value(const ContextKey<T>& key) const noexcept {
-    return static_cast<const T*>(SharedValue(&key));
+    return static_cast<const T*>(SharedValue(key.Id()));
   }
 
   /// Returns the executor where work under this context runs.
@@ -155,8 +166,8 @@ class ORCHESTRATE_API Context {
     return *reinterpret_cast<detail::ContextNode*>(word_ & ~kBorrowed);  // NOLINT
   }
 
-  [[nodiscard]] Context WithSharedValue(const void* key, std::shared_ptr<const void> value) const;
-  [[nodiscard]] const void* SharedValue(const void* key) const noexcept;
+  [[nodiscard]] Context WithSharedValue(detail::KeyId key, std::shared_ptr<const void> value) const;
+  [[nodiscard]] const void* SharedValue(detail::KeyId key) const noexcept;
 
   static constexpr std::uintptr_t kBorrowed = 1;
   std::uintptr_t word_;  // the node's address; kBorrowed: without a reference, which copies take

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <tuple>
@@ -163,7 +164,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
     } else {
       const detail::PieceHold hold(*job.piece);
       of_sibling = Stop(*job.piece);
-      if (job.piece->succeeded) std::destroy_at(&job.value);
+      if (job.piece->succeeded) std::destroy_at(std::addressof(job.value));
     }
     GoOnThrowing(of_sibling);
   }
@@ -218,11 +219,11 @@ ForkPiece* CallJob<F>::PartOut(ForkJob& job, Fork& fork) noexcept {
 }
 
 // Calls `body(data, fork)` as a task below `where` and waits until it has left.
-ORCHESTRATE_API Error RunRegion(const Where& where, void (*body)(void*, Fork&), void* data);
+ORCHESTRATE_API Error RunRegion(const char* verb, const Where& where, void (*body)(void*, Fork&), void* data);
 
 // The same for any callable; its value.
 template <class F>
-auto RunRegionOf(const Where& where, F&& fn) {
+auto RunRegionOf(const char* verb, const Where& where, F&& fn) {
   using T = std::remove_cv_t<std::invoke_result_t<F&, Fork&>>;
   struct Call {
     F& fn;
@@ -232,8 +233,26 @@ auto RunRegionOf(const Where& where, F&& fn) {
     auto& self = *static_cast<Call*>(data);
     self.value.emplace(self.fn(fork));
   };
-  Error error = RunRegion(where, body, &call);
+  Error error = RunRegion(verb, where, body, &call);
   return error ? Result<T>(std::move(error)) : Result<T>(std::in_place, *std::move(call.value));
+}
+
+// ForkJoin() in the name of `verb`.
+template <class... Fs>
+auto ForkJoinAs(const char* verb, const Where& where, Fs&... fns) {
+  using Values = std::tuple<TuplePart<ForkYieldOf<Fs>>...>;
+  const auto run = [&fns...](Fork& fork) { return ForkAccess::JoinAll(fork, fns...); };
+  const bool any_empty = (IsEmptyCallable(fns) || ...);
+  Result<Values> values = any_empty ? Result<Values>(EmptyFunction(verb)) : RunRegionOf(verb, where, run);
+  if constexpr (kAllVoid<ForkYieldOf<Fs>...>) {
+    return values ? Result<void>() : Result<void>(std::move(values).Failure());
+  } else if constexpr (sizeof...(Fs) == 1) {
+    using T = std::tuple_element_t<0, Values>;
+    return values ? Result<T>(std::in_place, std::get<0>(*std::move(values)))
+                  : Result<T>(std::move(values).Failure());
+  } else {
+    return values;
+  }
 }
 
 }  // namespace detail
@@ -261,26 +280,13 @@ auto ForkJoin(const Where& where, Fs&&... fns) {
   static_assert(((detail::kTakesFork<std::remove_reference_t<Fs>> ||
                   std::is_invocable_v<std::remove_reference_t<Fs>&>)&&...),
                 "ForkJoin: each function must be callable as fn() or fn(Fork&)");
-  using Values = std::tuple<detail::TuplePart<detail::ForkYieldOf<std::remove_reference_t<Fs>>>...>;
-  const auto run = [&fns...](Fork& fork) { return detail::ForkAccess::JoinAll(fork, fns...); };
-  const bool any_empty = (detail::IsEmptyCallable(fns) || ...);
-  Result<Values> values =
-      any_empty ? Result<Values>(detail::EmptyFunction("ForkJoin")) : detail::RunRegionOf(where, run);
-  if constexpr (detail::kAllVoid<detail::ForkYieldOf<std::remove_reference_t<Fs>>...>) {
-    return values ? Result<void>() : Result<void>(std::move(values).Failure());
-  } else if constexpr (sizeof...(Fs) == 1) {
-    using T = std::tuple_element_t<0, Values>;
-    return values ? Result<T>(std::in_place, std::get<0>(*std::move(values)))
-                  : Result<T>(std::move(values).Failure());
-  } else {
-    return values;
-  }
+  return detail::ForkJoinAs("ForkJoin", where, fns...);
 }
 
 /// Calls `fn` on the default runtime.
 template <class F>
   requires(!std::is_convertible_v<F, Where>)
-auto ForkJoin(F&& fn, std::source_location location = std::source_location::current()) {
+auto ForkJoin(F&& fn, std::source_location location = detail::Here()) {
   return ForkJoin(Where(location), std::forward<F>(fn));
 }
 

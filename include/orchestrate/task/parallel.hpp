@@ -18,10 +18,15 @@ namespace detail {
 template <class I>
 inline constexpr bool kIsIndex = std::integral<std::remove_cvref_t<I>>;
 
+// Unsigned, so that no distance and no item of any range overflows.
+template <class I>
+using WideOf = std::conditional_t<(sizeof(I) > sizeof(std::size_t)), std::make_unsigned<I>,
+                                  std::type_identity<std::size_t>>::type;
+
 template <class I>
 [[nodiscard]] decltype(auto) ItemAt(const I& first, std::size_t at) {
   if constexpr (kIsIndex<I>) {
-    return static_cast<I>(first + static_cast<I>(at));
+    return static_cast<I>(static_cast<WideOf<I>>(first) + at);
   } else {
     static_assert(std::random_access_iterator<I>,
                   "a parallel loop needs integers or random-access iterators");
@@ -191,16 +196,23 @@ struct ReduceBody {
   void Add(Acc& left, Acc&& right) { left = combine(std::move(left), std::move(right)); }
 };
 
-[[nodiscard]] ORCHESTRATE_API Error BackwardRange(const char* verb, long long count) noexcept;
+[[nodiscard]] ORCHESTRATE_API Error BackwardRange(const char* verb, std::uint64_t items) noexcept;
+[[nodiscard]] ORCHESTRATE_API Error HugeRange(const char* verb) noexcept;
 
 // How many items lie between the two, or an error when the end lies before the beginning.
 template <class I>
 [[nodiscard]] Result<std::size_t> CountOf(const char* verb, const I& first, const I& last) {
   if constexpr (kIsIndex<I>) {
-    if (last < first) return BackwardRange(verb, -static_cast<long long>(first - last));
-    return static_cast<std::size_t>(last) - static_cast<std::size_t>(first);
+    using Wide = WideOf<I>;
+    if (last < first) {
+      return BackwardRange(verb,
+                           static_cast<std::uint64_t>(static_cast<Wide>(first) - static_cast<Wide>(last)));
+    }
+    const Wide count = static_cast<Wide>(last) - static_cast<Wide>(first);
+    if (count > std::numeric_limits<std::size_t>::max()) return HugeRange(verb);
+    return static_cast<std::size_t>(count);
   } else {
-    if (last - first < 0) return BackwardRange(verb, static_cast<long long>(last - first));
+    if (last - first < 0) return BackwardRange(verb, static_cast<std::uint64_t>(first - last));
     return static_cast<std::size_t>(last - first);
   }
 }
@@ -255,7 +267,8 @@ void ParallelFor(Fork& fork, R&& range, F&& fn) {
 template <class I, class F>
 Error ParallelFor(const Where& where, std::type_identity_t<I> first, I last, F&& fn) {
   const auto run = [&](Fork& fork) { ParallelFor<I>(fork, first, last, fn); };
-  return detail::IsEmptyCallable(fn) ? detail::EmptyFunction("ParallelFor") : ForkJoin(where, run).Failure();
+  return detail::IsEmptyCallable(fn) ? detail::EmptyFunction("ParallelFor")
+                                     : detail::ForkJoinAs("ParallelFor", where, run).Failure();
 }
 
 /// Calls `fn` for each item of `range` as a region of its own.
@@ -306,9 +319,10 @@ Result<T> ParallelReduce(const Where& where, std::type_identity_t<I> first, I la
   if (detail::IsEmptyCallable(map) || detail::IsEmptyCallable(combine)) {
     return detail::EmptyFunction("ParallelReduce");
   }
-  return ForkJoin(where, [&](Fork& fork) {
+  const auto run = [&](Fork& fork) {
     return ParallelReduce<I>(fork, first, last, std::move(identity), map, combine);
-  });
+  };
+  return detail::ForkJoinAs("ParallelReduce", where, run);
 }
 
 /// Combines over `range` as a region of its own.

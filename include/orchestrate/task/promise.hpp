@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include <orchestrate/task/task.hpp>
@@ -99,18 +100,18 @@ class Promise {
 ///
 /// @par Complexity  O(1), one pooled block.
 template <class T>
-Task<std::decay_t<T>> Completed(T&& value, std::source_location location = std::source_location::current()) {
+Task<std::decay_t<T>> Completed(T&& value, std::source_location location = detail::Here()) {
   using V = std::decay_t<T>;
   static_assert(!std::is_same_v<V, Error>, "Completed: an Error is no value; use Failed");
   auto& core = detail::MakeBlock<V, detail::NoBody>(location, 1);
   auto task = detail::TaskAccess::Take(core);
-  ::new (static_cast<void*>(&core.value)) V(std::forward<T>(value));
+  ::new (static_cast<void*>(std::addressof(core.value))) V(std::forward<T>(value));
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
   return task;
 }
 
 /// Makes a `Task<void>` that has completed.
-inline Task<void> Completed(std::source_location location = std::source_location::current()) {
+inline Task<void> Completed(std::source_location location = detail::Here()) {
   auto& core = detail::MakeBlock<void, detail::NoBody>(location, 1);
   core.state.store(detail::kCompleted | detail::ContextNode::kNoBody, sync::memory_order_relaxed);
   return detail::TaskAccess::Take(core);
@@ -118,7 +119,7 @@ inline Task<void> Completed(std::source_location location = std::source_location
 
 /// Makes a task that has failed with `error`; an empty one is taken for `InvalidArgument`.
 template <class T = void>
-Task<T> Failed(Error error, std::source_location location = std::source_location::current()) {
+Task<T> Failed(Error error, std::source_location location = detail::Here()) {
   if (!error) error = Error(Errc::InvalidArgument, "Failed: the error is empty");
   return detail::MakeFailed<T>(std::move(error), Where(location));
 }

@@ -47,9 +47,13 @@ class ORCHESTRATE_API TaskHandle {
   /// @return true when the task has ended.
   bool WaitUntil(TimePoint deadline) const noexcept;
 
-  /// Waits at most for `timeout`.
+  /// Waits at most for `timeout`; throws `ErrorException` with `InvalidArgument` when that is not a number.
   template <class Rep, class Period>
-  bool WaitFor(std::chrono::duration<Rep, Period> timeout) const noexcept {
+  bool WaitFor(std::chrono::duration<Rep, Period> timeout) const
+      noexcept(!std::chrono::treat_as_floating_point_v<Rep>) {
+    if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+      if (const Error wrong = CheckNumber(timeout, "Task::WaitFor: timeout is not a number")) wrong.Rethrow();
+    }
     return WaitUntil(SaturatingAdd(ClockNow(), timeout));
   }
 
@@ -217,7 +221,7 @@ class [[nodiscard("Task: keep the handle to learn how it ends, or cast to void")
 
   /// Runs `fn` with the value when this task has completed; see `After`.
   template <class F>
-  auto Then(F&& fn, std::source_location location = std::source_location::current()) const;
+  auto Then(F&& fn, std::source_location location = detail::Here()) const;
 
  private:
   friend struct detail::TaskAccess;
@@ -309,12 +313,22 @@ auto MakeCall(F&& fn, const Where& where) {
 [[nodiscard]] ORCHESTRATE_API Error EmptyFunction(const char* verb) noexcept;
 [[nodiscard]] ORCHESTRATE_API Error EmptyTask(const char* verb) noexcept;
 
+// Makes an unshared task without a body one that has failed; what nobody reads goes where `where` says.
+ORCHESTRATE_API void FailAtBirth(TaskCore& core, Error error, const Where& where) noexcept;
+[[nodiscard]] ORCHESTRATE_API Error RefusalAt(const char* verb, const Where& where);
+
 template <class T>
 Task<T> MakeFailed(Error error, const Where& where) {
   auto& core = MakeBlock<T, NoBody>(where.Location(), 1);
-  core.error.TrySet(std::move(error));
-  core.state.store(kFailed | ContextNode::kNoBody, sync::memory_order_relaxed);
+  FailAtBirth(core, std::move(error), where);
   return TaskAccess::Take(core);
+}
+
+// NewTask() in the name of `verb`.
+template <class F>
+auto MakeNew(const char* verb, F&& fn, const Where& where) {
+  if (IsEmptyCallable(fn)) return MakeFailed<YieldOf<std::decay_t<F>>>(EmptyFunction(verb), where);
+  return MakeCall(std::forward<F>(fn), where);
 }
 
 }  // namespace detail
@@ -326,13 +340,10 @@ Task<T> MakeFailed(Error error, const Where& where) {
 /// @par Errors      Throws `std::bad_alloc`, and what copying or moving `fn` throws.
 /// @par Complexity  O(1), one pooled block.
 template <class F>
-auto NewTask(F&& fn, std::source_location location = std::source_location::current()) {
+auto NewTask(F&& fn, std::source_location location = detail::Here()) {
   using Fn = std::decay_t<F>;
   static_assert(detail::kIsWork<Fn>, "NewTask: the work must be callable as fn() or fn(Context&)");
-  using T = detail::YieldOf<Fn>;
-  const Where where(location);
-  if (detail::IsEmptyCallable(fn)) return detail::MakeFailed<T>(detail::EmptyFunction("NewTask"), where);
-  return detail::MakeCall(std::forward<F>(fn), where);
+  return detail::MakeNew("NewTask", std::forward<F>(fn), Where(location));
 }
 
 /// Makes a task and starts it under `where`'s context.
@@ -361,7 +372,7 @@ auto Invoke(const Where& where, F&& fn) {
 /// Makes a task and starts it on the default runtime.
 template <class F>
   requires(!std::is_convertible_v<F, Where>)
-auto Invoke(F&& fn, std::source_location location = std::source_location::current()) {
+auto Invoke(F&& fn, std::source_location location = detail::Here()) {
   return Invoke(Where(location), std::forward<F>(fn));
 }
 
@@ -375,8 +386,9 @@ auto NewTasks(F&& fn, Fs&&... fns) {
                 "NewTasks: all work must yield the same type");
   std::vector<Task<T>> tasks;
   tasks.reserve(1 + sizeof...(Fs));
-  tasks.push_back(NewTask(std::forward<F>(fn)));
-  (tasks.push_back(NewTask(std::forward<Fs>(fns))), ...);
+  const Where where;
+  tasks.push_back(detail::MakeNew("NewTasks", std::forward<F>(fn), where));
+  (tasks.push_back(detail::MakeNew("NewTasks", std::forward<Fs>(fns), where)), ...);
   return tasks;
 }
 

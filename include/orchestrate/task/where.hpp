@@ -3,6 +3,7 @@
 #include <source_location>
 #include <string_view>
 
+#include <orchestrate/base/here.hpp>
 #include <orchestrate/exec/executor.hpp>
 #include <orchestrate/task/context.hpp>
 
@@ -19,12 +20,12 @@ struct WhereAccess;
 class Where {
  public:
   /// Means the background context of the default runtime.
-  Where(std::source_location location = std::source_location::current()) noexcept  // NOLINT: converts
+  Where(std::source_location location = detail::Here()) noexcept  // NOLINT: converts
       : location_(location) {}
 
   /// Means `context`.
   Where(const Context& context,  // NOLINT(google-explicit-constructor): every verb takes a context first
-        std::source_location location = std::source_location::current()) noexcept
+        std::source_location location = detail::Here()) noexcept
       : context_(&context), location_(location) {}
 
   /// Names the task, for reports and observers.
@@ -65,6 +66,10 @@ class Where {
 namespace detail {
 
 struct WhereAccess {
+  // Whether a context or an executor was given.
+  static bool NamesPlace(const Where& where) noexcept {
+    return where.context_ != nullptr || where.executor_ != nullptr;
+  }
   // Calls `fn(parent node)` without copying the context when there is nothing to add to it.
   template <class Fn>
   static auto WithParent(const Where& where, Fn&& fn) {

@@ -1,12 +1,32 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <limits>
+#include <orchestrate/base/error.hpp>
 #include <orchestrate/time/clock.hpp>
 #include <ratio>
 #include <utility>
 
 namespace orchestrate::inline v1 {
+
+/// Returns true for a floating-point duration that is not a number.
+template <class Rep, class Period>
+[[nodiscard]] constexpr bool IsNotANumber(std::chrono::duration<Rep, Period> duration) noexcept {
+  if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+    // By its bits: a program that is built with -ffast-math has no comparison that tells.
+    const auto bits = std::bit_cast<std::uint64_t>(static_cast<double>(duration.count()));
+    return (bits << 1) > (std::uint64_t{0x7ff} << 53);
+  } else {
+    return false;
+  }
+}
+
+/// Returns an `InvalidArgument` that reads `sentence` for a duration that is not a number, else no error.
+template <class Rep, class Period>
+[[nodiscard]] Error CheckNumber(std::chrono::duration<Rep, Period> duration, const char* sentence) noexcept {
+  return IsNotANumber(duration) ? Error(Errc::InvalidArgument, sentence) : Error();
+}
 
 /// Converts any duration to nanoseconds, rounding up; what lies outside their range becomes their end.
 ///
@@ -17,8 +37,8 @@ template <class Rep, class Period>
   using Scale = std::ratio_divide<Period, std::nano>;
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+    if (IsNotANumber(duration)) return Nanoseconds::zero();
     const auto ns = static_cast<double>(duration.count()) * Scale::num / Scale::den;
-    if (ns != ns) return Nanoseconds::zero();
     if (ns >= static_cast<double>(kMost)) return Nanoseconds::max();
     if (ns <= -static_cast<double>(kMost)) return Nanoseconds::min();
     return Nanoseconds(static_cast<std::int64_t>(ns < 0 ? ns - 0.5 : ns + 0.5));

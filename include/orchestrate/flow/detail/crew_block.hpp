@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -75,12 +76,12 @@ struct CrewBlock final : std::conditional_t<std::is_void_v<T>, JobCore, ValueCor
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
     if ((parts & kCallable) != 0 && Self(core).crew != nullptr) CloseCrew(*Self(core).crew);
     if constexpr (!std::is_void_v<T>) {
-      if ((parts & kValue) != 0) std::destroy_at(&Self(core).value);
+      if ((parts & kValue) != 0) std::destroy_at(std::addressof(Self(core).value));
     }
   }
   static void Release(TaskCore& core) noexcept {
     if constexpr (!std::is_void_v<T>) {
-      if (core.PhaseNow() == kCompleted) std::destroy_at(&Self(core).value);
+      if (core.PhaseNow() == kCompleted) std::destroy_at(std::addressof(Self(core).value));
     }
     std::destroy_at(&Self(core));
     FreeBlock(&core, sizeof(CrewBlock));

@@ -12,7 +12,8 @@ class Job;
 
 namespace detail {
 
-[[nodiscard]] ORCHESTRATE_API Error CheckRepeat(Nanoseconds interval, const RepeatOptions& options);
+[[nodiscard]] ORCHESTRATE_API Error CheckRepeat(const Where& where, Nanoseconds interval,
+                                                const RepeatOptions& options);
 
 // What a repeat does around its calls. It is always in one of three places: a step runs, or it pauses, or it
 // follows the task that its function returned. The latter two begin with a step's last touch of this object,

@@ -9,7 +9,7 @@
 
 namespace orchestrate::inline v1::detail {
 
-[[nodiscard]] ORCHESTRATE_API Error CheckRetry(const RetryOptions& options);
+[[nodiscard]] ORCHESTRATE_API Error CheckRetry(const Where& where, const RetryOptions& options);
 
 // What a retry does around its attempts. As a work node it is the next step, as a waiter it follows the task
 // that an attempt returned. Both begin with a step's last touch of this object, as the next step may finish

@@ -57,6 +57,13 @@ struct ContextNode {
   AtomicError error;
 };
 
+// What tells two keys of context values apart.
+struct KeyId {
+  const void* address;
+  const void* type;
+  friend bool operator==(const KeyId&, const KeyId&) noexcept = default;
+};
+
 // A node that is not a task: carries what tasks inherit.
 struct ScopeNode : ContextNode {
   ScopeNode(ContextNode* parent_node, std::uint32_t node_flags) noexcept
@@ -67,7 +74,7 @@ struct ScopeNode : ContextNode {
 
   // Tells a node with own means of ending (a timer, a signal) that somebody now wants to be told.
   virtual void Activate() noexcept {}
-  [[nodiscard]] virtual const void* ValueOf(const void* key) const noexcept { return (void)key, nullptr; }
+  [[nodiscard]] virtual const void* ValueOf(const KeyId& /*key*/) const noexcept { return nullptr; }
 
   ScopeNode* home = this;  // the root of its executor; holds a reference where it was named
   sync::atomic<Executor*> executor{nullptr};  // of a root

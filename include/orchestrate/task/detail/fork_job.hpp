@@ -158,7 +158,7 @@ struct CallJob : ForkJob {
     Piece(CallJob& whole, Fork& fork) noexcept : ForkPiece(fork, Run, FreePiece<Piece>), job(whole) {}
     static void Run(ForkPiece& piece, Fork& fork) {
       CallJob& job = static_cast<Piece&>(piece).job;
-      ::new (static_cast<void*>(&job.value)) Value(CallIn(job.fn, fork));
+      ::new (static_cast<void*>(std::addressof(job.value))) Value(CallIn(job.fn, fork));
     }
     CallJob& job;
   };
@@ -169,7 +169,7 @@ struct CallJob : ForkJob {
   Value TakeValue() {
     struct Destroyer {
       CallJob& job;
-      ~Destroyer() { std::destroy_at(&job.value); }
+      ~Destroyer() { std::destroy_at(std::addressof(job.value)); }
     } const destroyer{*this};
     return std::move(value);
   }

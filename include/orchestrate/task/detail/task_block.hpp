@@ -41,7 +41,7 @@ struct TaskBlock final : ValueCore<T> {
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
     if ((parts & kCallable) != 0) std::destroy_at(&Self(core).body);
     if constexpr (!std::is_void_v<T>) {
-      if ((parts & kValue) != 0) std::destroy_at(&Self(core).value);
+      if ((parts & kValue) != 0) std::destroy_at(std::addressof(Self(core).value));
     }
   }
 
@@ -106,12 +106,12 @@ void RunInto(ValueCore<T>& core, BodyResult& result, Call&& call) noexcept {
       if (!outcome) {
         Fail(result, std::move(outcome).Failure());
       } else if constexpr (!std::is_void_v<T>) {
-        ::new (static_cast<void*>(&core.value)) T(*std::move(outcome));
+        ::new (static_cast<void*>(std::addressof(core.value))) T(*std::move(outcome));
       }
     } else if constexpr (kIsTask<R>) {
       Flatten(core, call(), result);
     } else {
-      ::new (static_cast<void*>(&core.value)) T(call());
+      ::new (static_cast<void*>(std::addressof(core.value))) T(call());
     }
   } catch (...) {
     Fail(result, Error::FromCurrentException());

@@ -130,8 +130,14 @@ ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API bool IsStaleEntry(const WorkNode& node) noexcept;
-// Ends a queued task that its executor does not take, and gives up the queue's reference.
-ORCHESTRATE_API void Refuse(TaskCore& core) noexcept;
+// Ends a queued task that its executor does not take, in the name of `verb`, and gives up the queue's
+// reference.
+ORCHESTRATE_API void Refuse(TaskCore& core, const char* verb = "Invoke") noexcept;
+// Why `verb` can start nothing below `parent`: the process was forked, or the executor takes no more work.
+// Empty when it can, and when the context has ended for another reason: that is the outcome then.
+[[nodiscard]] ORCHESTRATE_API Error RefusalOf(const char* verb, ContextNode& parent) noexcept;
+// The same for a verb that is still served while a runtime drains.
+[[nodiscard]] ORCHESTRATE_API Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept;
 
 // ---- ending ----
 ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
