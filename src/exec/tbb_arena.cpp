@@ -40,11 +40,13 @@ tbb::task_scheduler_handle* handle = nullptr;
 extern "C" int orchestrate_arena_set_limit(size_t threads) {
   try {
     if (threads == 0) {
-      delete control;
-      control = nullptr;
+      // The control last: without it oneTBB calls back the workers that only the control allows, and where
+      // that is all of them, as on one CPU, finalize() waits for ever.
       if (handle != nullptr) tbb::finalize(*handle, std::nothrow);
       delete handle;
       handle = nullptr;
+      delete control;
+      control = nullptr;
       return 1;
     }
     if (handle == nullptr) {
