@@ -1,4 +1,5 @@
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include "tbb_arena.h"
@@ -72,4 +73,12 @@ extern "C" void orchestrate_arena_free_limit(void) {
 
 extern "C" size_t orchestrate_arena_active_limit(void) {
   return tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+}
+
+extern "C" int orchestrate_arena_limit_is_fixed(void) {
+  // What oneTBB allows itself when its first arena appears without a control that allows more.
+  const auto cpus = static_cast<size_t>(tbb::info::default_concurrency());
+  const size_t for_cpus = (cpus <= 128 ? 4 : 2) * cpus;
+  const size_t workers = for_cpus > 256 ? for_cpus : 256;
+  return orchestrate_arena_active_limit() == 1 + workers ? 1 : 0;
 }

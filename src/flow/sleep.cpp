@@ -89,7 +89,11 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   static constexpr TaskOps kOps{{RunQueued, DropQueued},
                                 [](TaskCore&, BodyResult&) noexcept {},
                                 [](TaskCore&, unsigned) noexcept {},
-                                Release};
+                                Release,
+                                nullptr,
+                                false,
+                                false,
+                                true};
 };
 
 static_assert(sizeof(SleepCore) <= 192, "a pending sleep costs three cache lines");
@@ -111,6 +115,8 @@ Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
   if (!ExecutorOf(parent).IsRunning()) {
     const Error ended = EndOf(parent);
     if (!ended || ended.Is(Errc::ShutDown)) return MakeFailed<void>(Errc::ShutDown, where);
+  } else if (Error none = TimersFailure(ExecutorOf(parent), "Sleep")) {
+    return MakeFailed<void>(none, where);
   }
   auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
   auto task = TaskAccess::Take<void>(core);

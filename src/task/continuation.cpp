@@ -107,12 +107,12 @@ void NoteQueued(TaskCore& core) noexcept {
 }
 
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
-// What is queued or attached was not ended, and has a reference that it does not lose before.
+// What is queued, attached or running was not ended, and has a reference that it does not lose before.
 TaskCore* SharePredecessor(TaskCore& core) noexcept {
   if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
   auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
   const auto phase = predecessor->PhaseNow();
-  const bool is_open = phase == kQueued || phase == kAttached;
+  const bool is_open = phase == kQueued || phase == kAttached || phase == kRunning;
   if (is_open) Ref(*predecessor);
   // Release pairs with the acquire of whoever changes the phase next: the reference comes first.
   core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);

@@ -52,6 +52,7 @@ struct TaskOps : WorkOps {
   bool light = false;  // destroying callable and value does nothing
   bool plain =
       false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
+  bool timed = false;  // has no body, and a timer ends it
 };
 
 using Waiter = WaiterOf<TaskCore>;
