@@ -105,6 +105,23 @@ class WorkStealingDeque {
     return StealWhen([expected](T item) { return item == expected; }) != T{};
   }
 
+  /// Tells whether it holds more memory than at first. While no other thread uses the deque.
+  [[nodiscard]] bool HasGrown() const noexcept {
+    return array_.load(sync::memory_order_relaxed)->older != nullptr;
+  }
+
+  /// Gives the memory that it has grown by back, when it is empty. While no other thread uses the deque.
+  ///
+  /// @return false when it holds items, and keeps its memory.
+  [[nodiscard]] bool Shrink() noexcept {
+    if (!Empty()) return false;
+    Array* array = array_.load(sync::memory_order_relaxed);
+    while (array->older != nullptr) array = DestroyArray(array);
+    // Relaxed: what hands the deque over to other threads shows them the array, too.
+    array_.store(array, sync::memory_order_relaxed);
+    return true;
+  }
+
   /// Tells whether there is nothing to take. Any thread; a snapshot, but see `PushSeqCst`.
   [[nodiscard]] bool Empty() const noexcept {
     // An old top_ can only say "not empty". seq_cst pairs with the exchange in PushSeqCst().

@@ -50,6 +50,7 @@ void WatchForExit() noexcept { [[maybe_unused]] static thread_local const AtExit
 void RuntimeCore::LeaveForGood() noexcept {
   ShareAllOfThread();
   if (t_thread.slot != nullptr) QueueNext(*t_thread.slot);
+  HandOverUrgent();
   t_thread.runtime = nullptr;
   t_thread.slot = nullptr;
   somebody_left_.store(true, std::memory_order_seq_cst);

@@ -7,10 +7,12 @@
 
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/base/slab_pool.hpp>
+#include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/time/clock.hpp>
 #include "exec/cpu_quota.hpp"
 
 #include "process_limit.hpp"
+#include "runtime_core.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -24,6 +26,8 @@ void FinishStatics() noexcept {
   (void)HasSeveralCpus();
   (void)ClockSource::Steady();
   (void)make_error_code(Errc::Cancelled);
+  (void)ClosedTimers();
+  (void)RuntimeCore::AnyIsVirtual();
 }
 
 // A runtime that is just being made or given up is waited for, so that the child knows what it has. The

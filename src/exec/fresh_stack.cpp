@@ -60,7 +60,7 @@ orchestrate_call_on:
 
 namespace orchestrate::inline v1::detail {
 
-constinit thread_local std::uintptr_t t_body_floor = ~std::uintptr_t{0};
+constinit thread_local BodyRange t_body_range;
 
 namespace {
 
@@ -75,15 +75,21 @@ constexpr std::size_t kStackBytes = kTimes * 1024 * 1024;  // of which a kernel 
 constexpr std::size_t kGuardBytes = 4096;
 constexpr std::size_t kKept = 64;
 
-// The low end of the stack that this thread is on; null before it was asked for.
-constinit thread_local char* t_low = nullptr;
+// The ends of the stack that this thread is on.
+struct Stack {
+  char* low = nullptr;  // null before it was asked for
+  char* top = nullptr;
+};
+constinit thread_local Stack t_stack;
 
-void SetLow(char* low) noexcept {
-  t_low = low;
-  t_body_floor = reinterpret_cast<std::uintptr_t>(low + kBodyBytes);  // NOLINT
+void SetStack(Stack stack) noexcept {
+  t_stack = stack;
+  const auto size = static_cast<std::size_t>(stack.top - stack.low);
+  t_body_range.floor = reinterpret_cast<std::uintptr_t>(stack.low + kBodyBytes);  // NOLINT
+  t_body_range.bytes = size > kBodyBytes ? size - kBodyBytes : 0;
 }
 
-char* LowEnd() noexcept {
+Stack OwnStack() noexcept {
   pthread_attr_t attributes;
   void* address = nullptr;
   std::size_t size = 0;
@@ -91,11 +97,12 @@ char* LowEnd() noexcept {
     pthread_attr_getstack(&attributes, &address, &size);
     pthread_attr_destroy(&attributes);
   }
+  Stack own{static_cast<char*>(address), static_cast<char*>(address) + size};
 #ifdef ORCHESTRATE_TSAN
   // Its own record of the calls of a thread has room for 65536 of them.
-  if (size > kStackBytes) return static_cast<char*>(address) + (size - kStackBytes);
+  if (size > kStackBytes) own.low += size - kStackBytes;
 #endif
-  return static_cast<char*>(address);
+  return own;
 }
 
 }  // namespace
@@ -205,9 +212,9 @@ constinit IdleList g_idle;  // never destroyed: trivially
 }  // namespace
 
 std::size_t StackLeft() noexcept {
-  if (t_low == nullptr) SetLow(LowEnd());
+  if (t_stack.low == nullptr) SetStack(OwnStack());
   char* const here = static_cast<char*>(__builtin_frame_address(0));
-  return here > t_low ? static_cast<std::size_t>(here - t_low) : 0;
+  return here > t_stack.low && here <= t_stack.top ? static_cast<std::size_t>(here - t_stack.low) : 0;
 }
 
 void StackRoom::Look() noexcept {
@@ -249,8 +256,8 @@ __attribute__((no_sanitize("thread"), noinline))
 #endif
 void StackRoom::RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* argument) noexcept {
   Hop hop{call, argument};
-  char* const outer = t_low;
-  SetLow(stack.Low());
+  const Stack outer = t_stack;
+  SetStack({stack.Low(), stack.Top()});
 #ifdef ORCHESTRATE_ASAN
   void* fake = nullptr;
   __sanitizer_start_switch_fiber(&fake, stack.Low(), static_cast<std::size_t>(stack.Top() - stack.Low()));
@@ -264,7 +271,7 @@ void StackRoom::RunOn(FreshStack& stack, void (*call)(void*) noexcept, void* arg
 #else
   orchestrate_call_on(stack.Top(), Arrive, &hop);
 #endif
-  SetLow(outer);
+  SetStack(outer);
 }
 #else
 void StackRoom::RunOn(FreshStack& /*stack*/, void (* /*call*/)(void*) noexcept, void* /*argument*/) noexcept {

@@ -9,18 +9,25 @@ namespace orchestrate::inline v1::detail {
 
 class FreshStack;
 
-// How much stack is left below the caller on this thread, in bytes.
+// How much stack is left below the caller on this thread, in bytes; 0 on a stack of the program's own.
 ORCHESTRATE_API std::size_t StackLeft() noexcept;
 
-// Where the stack of this thread is from here on too short for a body; all ones before it was asked for.
-extern ORCHESTRATE_API constinit thread_local std::uintptr_t t_body_floor;
+// The part of this thread's stack that leaves enough for a body below it: where it begins, and its size,
+// which is 0 before it was asked for. A frame outside lies too low, or on a stack of the program's own (a
+// fiber's), of which nothing is known.
+struct BodyRange {
+  std::uintptr_t floor = 0;
+  std::uintptr_t bytes = 0;
+};
+extern ORCHESTRATE_API constinit thread_local BodyRange t_body_range;
 
 // Room on the stack for the body of a task: where the calling thread has little left, a fresh stack of the
 // same thread. Nothing else changes there: thread, thread-locals, the exceptions in flight.
 class ORCHESTRATE_API StackRoom {
  public:
   StackRoom() noexcept {
-    if (reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) < t_body_floor) Look();  // NOLINT
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));  // NOLINT
+    if (here - t_body_range.floor >= t_body_range.bytes) Look();
   }
   StackRoom(const StackRoom&) = delete;
   StackRoom& operator=(const StackRoom&) = delete;

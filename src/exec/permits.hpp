@@ -19,7 +19,8 @@ namespace orchestrate::inline v1::detail {
 // runner to look leaves (LeaveIfOvercommitted).
 class Permits {
  public:
-  explicit Permits(std::int32_t width) noexcept : word_(Biased(width)) {}
+  // Tests begin with a number `ran` shortly before it wraps.
+  explicit Permits(std::int32_t width, std::uint32_t ran = 0) noexcept : word_(Biased(width) + ran * kRan) {}
 
   // After a push: true when the caller has to start a runner, which begins as the one that spins.
   [[nodiscard]] bool NeedsRunner() noexcept {

@@ -11,6 +11,8 @@ namespace orchestrate::inline v1::detail {
 struct ProcessLimit {
   static Error Add(std::size_t slots) noexcept;
   static void Remove(std::size_t slots) noexcept;
+  // How many threads are wanted.
+  [[nodiscard]] static std::size_t Wanted() noexcept;
   [[nodiscard]] static bool InUse() noexcept;
   static void LockForFork() noexcept;
   static void UnlockAfterFork() noexcept;

@@ -21,25 +21,6 @@ void RuntimeCore::Post(Work work) noexcept {
   if (IsRunning()) Enqueue(*work.Release());
 }
 
-void RuntimeCore::PostUrgent(Work work) noexcept {
-  // The count first, then the phase; Retire() does it the other way round, so one of the two sees the other.
-  urgent_.fetch_add(1, std::memory_order_seq_cst);
-  WorkNode& node = *work.Release();
-  const bool launches = !IsRetired() && !starved_.load(std::memory_order_relaxed);
-  Slot* slot = launches ? TakeSlot() : nullptr;
-  if (slot != nullptr) {
-    slot->urgent.store(&node, std::memory_order_release);
-    if (StartRunner(*slot)) return;
-    // Whoever was launched in its place meanwhile may have it.
-    const bool mine = slot->urgent.exchange(nullptr, std::memory_order_acq_rel) != nullptr;
-    GiveSlot(*slot);
-    if (!mine) return;
-  }
-  Enqueue(node);
-  urgent_.fetch_sub(1, std::memory_order_seq_cst);
-  NoteQuiet();
-}
-
 void RuntimeCore::Enqueue(WorkNode& node) noexcept {
   Slot* slot = t_thread.runtime == this ? t_thread.slot : nullptr;
   if (slot != nullptr) {

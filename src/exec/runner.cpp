@@ -90,15 +90,12 @@ void RuntimeCore::RunnerEntry(void* argument) noexcept {
 }
 
 void RuntimeCore::Runner(Slot& slot) noexcept {
-  if (WorkNode* urgent = slot.urgent.exchange(nullptr, std::memory_order_acq_rel)) {
-    permits_.AcquireForced();
-    urgent->ops->run(*urgent);
-    urgent_.fetch_sub(1, std::memory_order_seq_cst);
-    permits_.Release();
-    WakeRunnerIfNeeded();
+  const Begins begins = slot.begins.exchange(Begins::Looking, std::memory_order_acq_rel);
+  if (begins == Begins::Urgent) {
+    RunUrgent();
     return LeaveRunner(slot);
   }
-  bool holds_permit = slot.keeps_permit.exchange(false, std::memory_order_acq_rel);
+  bool holds_permit = begins == Begins::Holding;
   for (;;) {
     if (!holds_permit && !LookForWork()) return LeaveRunner(slot);
     holds_permit = false;
@@ -106,12 +103,12 @@ void RuntimeCore::Runner(Slot& slot) noexcept {
       case SliceEnd::Overcommitted:
         return LeaveRunner(slot);
       case SliceEnd::TimeIsUp:
-        slot.keeps_permit.store(true, std::memory_order_release);
+        slot.begins.store(Begins::Holding, std::memory_order_release);
         if (StartRunner(slot)) {
           runners_.fetch_sub(1, std::memory_order_release);
           return;
         }
-        holds_permit = slot.keeps_permit.exchange(false, std::memory_order_acq_rel);
+        holds_permit = slot.begins.exchange(Begins::Looking, std::memory_order_acq_rel) == Begins::Holding;
         continue;
       case SliceEnd::NoWork:
         break;
@@ -236,6 +233,7 @@ WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
   if (WorkNode* node = std::exchange(slot.next, nullptr)) return node;
   if (WorkNode* node = slot.deque.Pop()) return node;
   if (WorkNode* node = injected_.TryPop()) return node;
+  if (WorkNode* node = TakeUrgent(slot)) return node;
   return Steal(slot);
 }
 
@@ -274,7 +272,9 @@ WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
   return nullptr;
 }
 
-bool RuntimeCore::AnyWork() const noexcept { return !injected_.Empty() || AnyInDeques(); }
+bool RuntimeCore::AnyWork() const noexcept {
+  return !injected_.Empty() || !urgent_queue_.Empty() || AnyInDeques();
+}
 
 bool RuntimeCore::AnyInDeques() const noexcept {
   const auto count = slot_count_.load(std::memory_order_acquire);

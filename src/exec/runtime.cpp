@@ -21,9 +21,25 @@ using detail::RuntimeCore;
 
 Executor::~Executor() { Detach(); }
 
-TimerService& Executor::Timers() noexcept { return Runtime::Default().GetExecutor().Timers(); }
+TimerService& Executor::Timers() noexcept {
+  if (detail::IsForked()) return detail::ClosedTimers();
+  try {
+    return Runtime::Default().GetExecutor().Timers();
+  } catch (...) {
+    return detail::ClosedTimers();
+  }
+}
 
-TimePoint Executor::Now() noexcept { return Timers().Now(); }
+TimePoint Executor::Now() noexcept {
+  const TimerService& timers = Timers();
+  return &timers != &detail::ClosedTimers() ? timers.Now() : Clock::now();
+}
+
+Error detail::TimersFailure(Executor& executor, const char* function) noexcept {
+  if (IsForked()) return ForkedError(function);
+  if (&executor.Timers() != &ClosedTimers()) return {};
+  return Error(Errc::OutOfResources, "no thread for the timers of the default runtime").WithContext(function);
+}
 
 void Executor::Detach() noexcept {
   if (auto* attachment = attachment_.exchange(nullptr, std::memory_order_acq_rel))
@@ -58,18 +74,21 @@ Runtime::~Runtime() {
     (void)core_.release();  // its threads are the parent's
     return;
   }
+  if (core_->IsInside()) {
+    core_.release()->EndFromInside();
+    return;
+  }
   const AwayFromWork away;
-  const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Options().grace);
+  const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Grace());
   if (remaining == 0 && !core_->SomebodyLeft()) {
-    core_->Retire();
-    auto* root = detail::ExecutorAccess::AttachmentOf(*core_).load(std::memory_order_acquire);
-    if (root != nullptr) root->Keep(*core_.release());
+    core_.release()->Bury();
     return;
   }
   if (remaining != 0) {
     core_->SendReport({.what = detail::Counted(remaining, "body still runs", "bodies still run") +
                                " after the grace period of runtime " + core_->Options().name});
   }
+  core_->ForgetCallBacks();
   core_.release()->Abandon();  // they may come back to it
 }
 
@@ -78,7 +97,7 @@ namespace {
 void StopDefault() noexcept {
   if (detail::IsForked()) return;
   auto& core = static_cast<RuntimeCore&>(Runtime::Default().GetExecutor());
-  const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Options().grace);
+  const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Grace());
   if (remaining != 0) {
     core.SendReport({.what = detail::Counted(remaining, "body of the default runtime still runs",
                                              "bodies of the default runtime still run") +
@@ -114,19 +133,19 @@ Executor& Runtime::GetExecutor() noexcept { return *core_; }
 
 Error Runtime::Run() {
   if (detail::IsForked()) return detail::ForkedError("Runtime::Run");
-  if (detail::t_thread.runtime == core_.get()) {
+  if (core_->IsInside()) {
     return {Errc::NotSupported, "Runtime::Run: called by a worker of the same runtime"};
   }
   const AwayFromWork away;
   if (Error failure = away.Failure()) return failure;
   if (core_->IsVirtual()) core_->OutsideSleeps();
-  (void)core_->WaitIdle(std::nullopt, true);
+  (void)core_->WaitIdle(std::nullopt, RuntimeCore::Idle::NothingSleeps);
   if (core_->IsVirtual()) core_->OutsideWakes();
   return {};
 }
 
-Result<std::size_t> Runtime::Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) {
-  if (detail::t_thread.runtime == core_.get()) {
+Result<std::size_t> Runtime::ShutdownIn(ShutdownMode mode, std::chrono::nanoseconds grace) {
+  if (core_->IsInside()) {
     return Error(Errc::NotSupported, "Runtime::Shutdown: called by a worker of the same runtime");
   }
   if (detail::IsForked()) return detail::ForkedError("Runtime::Shutdown");

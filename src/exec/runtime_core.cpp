@@ -66,20 +66,11 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       this);
   timers_->SetChore([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->DoChores(); }, this);
   try {
-    ReportSmallLimit();
+    if (orchestrate_arena_limit_is_fixed() == 0) ReportLimit("");
     if (IsVirtual()) EnterVirtualTime();
   } catch (...) {
     ProcessLimit::Remove(slot_limit_);
     throw;
-  }
-}
-
-void RuntimeCore::ReportSmallLimit() {
-  const std::size_t active = orchestrate_arena_active_limit();
-  if (active < 1 + slot_limit_) {
-    SendReport({.what = "a tbb::global_control of the program allows " +
-                        Counted(active, "thread", "threads") + ", " + std::string(options_.name) + " wants " +
-                        std::to_string(1 + slot_limit_)});
   }
 }
 
@@ -100,9 +91,12 @@ bool RuntimeCore::BeginBlocked() noexcept {
   ShareAllOfThread();
   if (t_thread.runtime == this && t_thread.slot != nullptr) QueueNext(*t_thread.slot);
   const auto before = blocked_.fetch_add(kBlockedChange + 1, std::memory_order_seq_cst);
-  if (static_cast<std::uint32_t>(before) < options_.spare_workers) return true;
-  EndBlocked();
-  return false;
+  if (static_cast<std::uint32_t>(before) >= options_.spare_workers) {
+    EndBlocked();
+    return false;
+  }
+  if (t_thread.runtime == this) HandOverUrgent();
+  return true;
 }
 
 // ---- slots ----
@@ -161,13 +155,24 @@ std::size_t RuntimeCore::Remaining() const noexcept {
   return static_cast<std::size_t>(std::max<std::int64_t>(Permits::Less(posted - ran, borrowers), 0));
 }
 
-bool RuntimeCore::Quiet(bool with_timers) const noexcept {
+bool RuntimeCore::Quiet(Idle idle) const noexcept {
   // The seq_cst read of the permits pairs with the read-modify-write of whoever gave the last one back: the
   // counters that it wrote before are visible.
   if (permits_.AvailableNow() != static_cast<std::int32_t>(width_)) return false;
   if (urgent_.load(std::memory_order_seq_cst) != 0) return false;
-  if (with_timers && timers_->Pending() > 0) return false;
+  if (idle == Idle::NothingSleeps && timers_->Pending() > 0) return false;
+  if (idle == Idle::SleepingBodies && timers_->Pending() > 0 && AllBodiesWait()) return true;
+  if (ends_inside_.load(std::memory_order_seq_cst)) return AllBodiesWait();
   return SomebodyLeft() ? NobodyElseRuns() : Remaining() == 0;
+}
+
+// Those that are blocked wait for each other, for timers, or for the body that destroys the runtime. When the
+// blocked ones have not changed around the look at the rest, no body was on its way from one to the other.
+bool RuntimeCore::AllBodiesWait() const noexcept {
+  const auto blocked = blocked_.load(std::memory_order_seq_cst);
+  return static_cast<std::uint32_t>(blocked) == timed_waits_.load(std::memory_order_seq_cst) && !AnyWork() &&
+         permits_.AvailableNow() == static_cast<std::int32_t>(width_) &&
+         blocked_.load(std::memory_order_seq_cst) == blocked;
 }
 
 void RuntimeCore::NoteQuiet() noexcept {
@@ -178,12 +183,12 @@ void RuntimeCore::NoteQuiet() noexcept {
   if (IsVirtual() && timers_ != nullptr) timers_->Wake();
 }
 
-bool RuntimeCore::WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept {
+bool RuntimeCore::WaitIdle(std::optional<TimePoint> until, Idle idle) noexcept {
   quiet_watchers_.fetch_add(1, std::memory_order_seq_cst);
   bool quiet = false;
   for (;;) {
     const auto epoch = quiet_epoch_.load(std::memory_order_seq_cst);
-    quiet = Quiet(with_timers);
+    quiet = Quiet(idle);
     if (quiet) break;
     if (!until.has_value()) {
       sync::FutexWait(quiet_epoch_, epoch);
@@ -210,21 +215,24 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   if (mode == ShutdownMode::Drain) {
     phase_.compare_exchange_strong(running, Phase::Draining, std::memory_order_seq_cst);
     // What is queued runs with all timers in force; only what nothing but a timer would wake ends early.
-    in_time = WaitIdle(until, false);
+    in_time = WaitIdle(until, Idle::SleepingBodies);
     if (in_time) timers_->Stop();
-    in_time = in_time && WaitIdle(until, true);
+    in_time = in_time && WaitIdle(until, Idle::NothingSleeps);
   }
-  // After a drain, too: a continuation that is attached from now on must not run.
-  phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
-  if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
-  timers_->Stop();
-  if (starved_.load(std::memory_order_relaxed)) DropQueued();  // nobody may ever come for it
-  if (in_time && WaitIdle(until, true)) return 0;
+  StopIntake();  // after a drain, too: a continuation that is attached from now on must not run
+  if (in_time && WaitIdle(until, Idle::NothingSleeps)) return 0;
   DropQueued();  // bodies that do not leave keep nobody waiting who has not begun
   // A call-back that runs counts as one more body only where there is none: the runtime is not quiet.
   const std::size_t own = SomebodyLeft() ? 1 : 0;  // its body will not return
   const std::size_t remaining = std::max(Remaining(), own) - own;
   return std::max<std::size_t>(remaining, urgent_.load(std::memory_order_seq_cst) != 0 ? 1 : own);
+}
+
+void RuntimeCore::StopIntake() noexcept {
+  phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
+  if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
+  timers_->Stop();
+  if (starved_.load(std::memory_order_relaxed)) DropQueued();  // nobody may ever come for it
 }
 
 void RuntimeCore::DropQueued() noexcept {
@@ -235,8 +243,12 @@ void RuntimeCore::DropQueued() noexcept {
   };
   while (WorkNode* node = injected_.TryPop()) drop(*node);
   const auto count = slot_count_.load(std::memory_order_acquire);
+  const auto steal = [this](std::size_t i) {
+    const std::lock_guard lock(slots_mutex_);  // ShrinkDeques() changes what a thief looks at
+    return slots_[i].load(std::memory_order_acquire)->deque.Steal();
+  };
   for (std::size_t i = 0; i < count; ++i) {
-    while (WorkNode* node = slots_[i].load(std::memory_order_acquire)->deque.Steal()) drop(*node);
+    while (WorkNode* node = steal(i)) drop(*node);
   }
 }
 
@@ -272,6 +284,10 @@ void RuntimeCore::Retire() noexcept {
     if (!slot->arena_is_dead) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
   }
   ProcessLimit::Remove(slot_limit_);
+  ForgetCallBacks();
+}
+
+void RuntimeCore::ForgetCallBacks() noexcept {
   observer_.store(nullptr, std::memory_order_relaxed);
   TellCounted();
   muted_.store(true, std::memory_order_seq_cst);

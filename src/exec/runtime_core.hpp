@@ -19,6 +19,13 @@
 
 namespace orchestrate::inline v1::detail {
 
+// How a runner that was launched begins.
+enum class Begins : std::uint8_t {
+  Looking,  // as the one that spins
+  Holding,  // with the permit of the runner that launched it in the middle of its work
+  Urgent    // as the one that runs urgent work
+};
+
 // One place where a runner can work: a one-slot TBB arena, a deque and the counters that only its thread
 // writes.
 struct alignas(64) Slot {
@@ -35,12 +42,11 @@ struct alignas(64) Slot {
   void* arena = nullptr;
   Slot* next_free = nullptr;
   // How many chores had been done when its runner was launched, plus 1; 0 once that has begun.
-  std::atomic<std::uint32_t> launched{0};
+  std::atomic<std::uint64_t> launched{0};
   bool arena_is_dead = false;
   std::vector<void*> dead_arenas;  // whose entries still lead here
-  // What its runner begins with; taken by that or by the one that is launched in its place.
-  std::atomic<WorkNode*> urgent{nullptr};  // to be run without waiting for a permit
-  std::atomic<bool> keeps_permit{false};   // re-enqueued in the middle of its work
+  // Taken once: by its runner, or by the one that is launched in its place.
+  std::atomic<Begins> begins{Begins::Looking};
   WorkNode* next = nullptr;  // to be run as soon as the running node has returned; nobody can steal it
   std::uint32_t turn = 0;
   std::uint32_t sweeps = 0;          // looks for stale entries that are still to be made
@@ -87,7 +93,11 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool TryBorrow() noexcept { return permits_.TryAcquire(); }
   void ReturnPermit(std::uint32_t ran = 0) noexcept;
   void TakePermitBack() noexcept { permits_.AcquireForced(); }
+  void ServeUrgent() noexcept;
   [[nodiscard]] bool BeginBlocked() noexcept;
+  void NoteTimedWait(int change) noexcept {
+    timed_waits_.fetch_add(static_cast<std::uint32_t>(change), std::memory_order_seq_cst);
+  }
   void EndBlocked() noexcept { blocked_.fetch_add(kBlockedChange - 1, std::memory_order_seq_cst); }
 
   // ---- sharing ----
@@ -108,10 +118,24 @@ class RuntimeCore final : public Executor {
   void OutsideWakes() noexcept { outside_blocked_.fetch_add(kOutsideChange - 1, std::memory_order_seq_cst); }
 
   // ---- life ----
-  [[nodiscard]] bool WaitIdle(std::optional<TimePoint> until, bool with_timers) noexcept;
+  // What WaitIdle() waits for, beyond that no body runs and no work is queued.
+  enum class Idle : std::uint8_t {
+    NothingSleeps,   // also no work waits for a timer
+    Sleepers,        // work may
+    SleepingBodies,  // and bodies may, which wait for nothing else
+  };
+  [[nodiscard]] bool WaitIdle(std::optional<TimePoint> until, Idle idle) noexcept;
   [[nodiscard]] std::size_t Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace) noexcept;
+  // By the destructor of the runtime, where that cannot wait for everything: inside one of its own bodies, or
+  // on the thread of its timers. Cancels, and leaves the rest to a thread of its own.
+  void EndFromInside() noexcept;
+  [[nodiscard]] bool IsInside() const noexcept { return t_thread.runtime == this || timers_->IsOwnThread(); }
+  // The user's observer and on_report are not used any more when this returns.
+  void ForgetCallBacks() noexcept;
   // Gives everything up but the memory, which contexts and tasks may still lead to; no body is running.
   void Retire() noexcept;
+  // The same, and goes itself, sooner or later.
+  void Bury() noexcept;
   // Kept for ever, because of bodies that do not leave; in a list, so that leak checkers know of it.
   void Abandon() noexcept;
   // The calling thread, which runs a body of this runtime, is in std::exit(): it will not come back.
@@ -121,6 +145,7 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
   [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
+  [[nodiscard]] std::chrono::nanoseconds Grace() const noexcept;
   void SendReport(const Report& report) noexcept;
   // Tells what was counted of equal reports.
   void TellCounted() noexcept;
@@ -159,15 +184,28 @@ class RuntimeCore final : public Executor {
   void WatchLaunches() noexcept;
   [[nodiscard]] TimePoint DoChores() noexcept;
   [[nodiscard]] TimePoint LookAfterSlabs(TimePoint now) noexcept;
-  void LaunchInPlaceOf(Slot& slot, std::uint32_t launched) noexcept;
+  [[nodiscard]] bool AnyWaits() const noexcept;
+  void LookAfterLaunches(std::uint64_t round) noexcept;
+  void LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept;
+  [[nodiscard]] bool ShrinkDeques() noexcept;
+  void ReportLimit(const std::string& outcome) noexcept;
+  void StopServing(Begins begins) noexcept;
+  void RunUrgent() noexcept;
+  void HandOverUrgent() noexcept;
+  void QueueUrgent() noexcept;
+  [[nodiscard]] WorkNode* TakeUrgent(Slot& slot) noexcept;
+  void StopIntake() noexcept;
+  void WaitForOthers() noexcept;
+  void ReportOwnEnd() noexcept;
+  void BuryWhenLeft() noexcept;
   [[nodiscard]] Slot* TakeSlot() noexcept;
   void NoteNoThread(Slot& slot) noexcept;
   [[nodiscard]] static bool CanMakeThreads() noexcept;
   void GiveSlot(Slot& slot) noexcept;
   void LeaveRunner(Slot& slot) noexcept;
-  [[nodiscard]] bool Quiet(bool with_timers) const noexcept;
+  [[nodiscard]] bool Quiet(Idle idle) const noexcept;
+  [[nodiscard]] bool AllBodiesWait() const noexcept;
   [[nodiscard]] bool NobodyElseRuns() const noexcept;
-  void ReportSmallLimit();
   void EnterVirtualTime();
   void LeaveVirtualTime() noexcept;
   [[nodiscard]] bool MayJump() const noexcept;
@@ -193,13 +231,17 @@ class RuntimeCore final : public Executor {
   // the permits and the slots count, and `outside_ran_`: whatever is taken out of a queue counts once.
   alignas(64) std::atomic<std::uint64_t> taken_{0};
   std::atomic<std::uint64_t> outside_ran_{0};
-  std::atomic<std::int64_t> urgent_{0};  // urgent work that has not left
+  std::atomic<std::int64_t> urgent_{0};         // urgent work that has not left
+  ConcurrentQueue<WorkNode> urgent_queue_{64};  // counts in `urgent_` only
+  std::atomic<bool> urgent_served_{false};      // a runner was launched for it and has not stopped taking it
+  std::atomic<bool> ends_inside_{false};        // a body of this runtime is in the destructor
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};
   // Waits inside tasks, and above that how often this number has changed.
   static constexpr std::uint64_t kBlockedChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> blocked_{0};
+  std::atomic<std::uint32_t> timed_waits_{0};  // those of them that only bodies here and timers can end
   std::atomic<bool> somebody_left_{false};
   std::atomic<std::uint32_t> quiet_watchers_{0};
   std::atomic<std::uint32_t> quiet_epoch_{0};
@@ -207,8 +249,13 @@ class RuntimeCore final : public Executor {
   std::atomic<bool> launches_watched_{false};
   std::atomic<bool> launch_failed_{false};  // for want of memory or slots: the chores try again
   std::atomic<bool> starved_{false};        // no thread could be made: nothing is launched until one can be
-  std::atomic<std::uint32_t> chores_{0};
-  TimePoint slabs_due_ = TimePoint::max();   // by the timer thread
+  std::atomic<std::uint64_t> chores_{0};
+  // By the timer thread:
+  TimePoint slabs_due_ = TimePoint::max();
+  std::uint64_t late_since_ = 0;      // the round that first saw the launches wait that still do; 0: none
+  std::uint64_t relaunch_after_ = 0;  // the round
+  std::uint64_t relaunch_pause_ = 1;  // rounds
+  bool limit_was_told_ = false;
   std::atomic<std::uint32_t> reporting_{0};  // threads inside on_report
   std::atomic<bool> muted_{false};           // on_report may be gone
   std::atomic<bool> dropped_{false};         // DropQueued() has begun

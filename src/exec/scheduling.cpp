@@ -31,6 +31,8 @@ bool NoteTaken(RuntimeCore& runtime) noexcept {
   return true;
 }
 
+void NoteTimedWait(RuntimeCore& runtime, int change) noexcept { runtime.NoteTimedWait(change); }
+
 void NoteRan(RuntimeCore& runtime) noexcept { runtime.NoteRan(); }
 
 // ---- claims ----

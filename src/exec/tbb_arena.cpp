@@ -1,4 +1,5 @@
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include "tbb_arena.h"
@@ -40,11 +41,13 @@ tbb::task_scheduler_handle* handle = nullptr;
 extern "C" int orchestrate_arena_set_limit(size_t threads) {
   try {
     if (threads == 0) {
-      delete control;
-      control = nullptr;
+      // The control last: without it oneTBB calls back the workers that only the control allows, and where
+      // that is all of them, as on one CPU, finalize() waits for ever.
       if (handle != nullptr) tbb::finalize(*handle, std::nothrow);
       delete handle;
       handle = nullptr;
+      delete control;
+      control = nullptr;
       return 1;
     }
     if (handle == nullptr) {
@@ -70,4 +73,12 @@ extern "C" void orchestrate_arena_free_limit(void) {
 
 extern "C" size_t orchestrate_arena_active_limit(void) {
   return tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+}
+
+extern "C" int orchestrate_arena_limit_is_fixed(void) {
+  // What oneTBB allows itself when its first arena appears without a control that allows more.
+  const auto cpus = static_cast<size_t>(tbb::info::default_concurrency());
+  const size_t for_cpus = (cpus <= 128 ? 4 : 2) * cpus;
+  const size_t workers = for_cpus > 256 ? for_cpus : 256;
+  return orchestrate_arena_active_limit() == 1 + workers ? 1 : 0;
 }

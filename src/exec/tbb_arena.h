@@ -28,6 +28,10 @@ void orchestrate_arena_free_limit(void);
 /* Returns the limit that is in force, which is lower when somebody else's control is. */
 size_t orchestrate_arena_active_limit(void);
 
+/* Returns 1 when that limit is no control's: oneTBB was used before the first call of set_limit, and has
+   fixed it then. */
+int orchestrate_arena_limit_is_fixed(void);
+
 #ifdef __cplusplus
 }
 #endif

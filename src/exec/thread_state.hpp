@@ -30,7 +30,9 @@ struct ThreadState {
   // From outside: how many entries of claimed tasks were left in a queue since the last look for them.
   std::uint32_t left_behind = 0;
 
-  bool in_runner = false;  // below frames of oneTBB
+  bool in_runner = false;      // below frames of oneTBB
+  bool serves_urgent = false;  // the one thread that runs urgent work of its runtime
+  bool runs_urgent = false;    // runs a piece of it, which counts as such
   // On a thread of the library's own, which has all signals blocked: those that its maker had.
   const void* makers_signals = nullptr;
 

@@ -119,6 +119,7 @@ struct TimerService::Impl final : ClockListener, Registered {
   }
 
   void Loop() noexcept {
+    own_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
     while (!quit.load(std::memory_order_seq_cst)) {
       const TimePoint chore_due = DoChore();
       const bool more = FireDue(TickOf(Now()));
@@ -213,7 +214,8 @@ struct TimerService::Impl final : ClockListener, Registered {
   std::atomic<bool> quit{false};
   std::atomic<bool (*)(void*) noexcept> is_idle{nullptr};
   void* idle_context = nullptr;
-  std::thread thread;  // last: it uses all of the above
+  std::atomic<std::thread::id> own_thread{};  // only that thread finds itself there
+  std::thread thread;                         // last: it uses all of the above
 };
 
 TimerService::TimerService(const ClockSource& clock, std::unique_ptr<Driver> driver)
@@ -277,6 +279,10 @@ void TimerService::Stop() noexcept {
 
 void TimerService::Close() noexcept { impl_->Close(); }
 
+bool TimerService::IsOwnThread() const noexcept {
+  return impl_->own_thread.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
 bool TimerService::IsRunning() const noexcept {
   const std::lock_guard lock(impl_->mutex);
   return !impl_->stopped;
@@ -326,6 +332,16 @@ void TimerService::JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcep
   impl_->idle_context = context;
   impl_->is_idle.store(idle, std::memory_order_release);
   impl_->Wake();
+}
+
+TimerService& detail::ClosedTimers() noexcept {
+  alignas(TimerService) static unsigned char storage[sizeof(TimerService)];
+  static TimerService& timers = [&]() -> TimerService& {
+    auto& made = *::new (static_cast<void*>(storage)) TimerService(ClockSource::Steady(), TimersByHand());
+    made.Close();
+    return made;
+  }();
+  return timers;
 }
 
 std::size_t detail::ArmedTimers() noexcept {

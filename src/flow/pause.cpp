@@ -4,11 +4,17 @@
 
 namespace orchestrate::inline v1::detail {
 
-Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept {
+Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until, const char* verb) noexcept {
   core = &task;
   step = &next;
   parties.Reset();
-  if (timers == nullptr) timers = &ExecutorOf(task).Timers();  // before the link, which uses them
+  if (timers == nullptr) {
+    Executor& executor = ExecutorOf(task);
+    if (executor.IsRunning()) {
+      if (Error none = TimersFailure(executor, verb)) return none;
+    }
+    timers = &executor.Timers();  // before the link, which uses them
+  }
   if (!is_linked) {
     try {
       is_linked = AddLink(task, *this);

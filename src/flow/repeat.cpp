@@ -130,7 +130,7 @@ TimePoint RepeatMachine::NextDue(TimePoint now) noexcept {
 }
 
 void RepeatMachine::PauseUntil(TimePoint due) noexcept {
-  if (Error error = pause.Start(*job, *job, due)) Finish({}, std::move(error));
+  if (Error error = pause.Start(*job, *job, due, "Repeat")) Finish({}, std::move(error));
 }
 
 // ---- life ----

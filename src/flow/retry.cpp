@@ -117,7 +117,7 @@ void RetryMachine::AfterAttempt(BodyResult& result) noexcept {
   delay = Scaled(delay, options.factor, std::max(options.first_delay, options.max_delay));
   last = std::move(result.error);
   result.end = BodyEnd::Pending;
-  if (Error error = pause.Start(*task, *this, next)) Fail(result, std::move(error));
+  if (Error error = pause.Start(*task, *this, next, "Retry")) Fail(result, std::move(error));
 }
 
 bool RetryMachine::IsToBeRetried(Error& error) const noexcept {

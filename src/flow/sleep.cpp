@@ -93,7 +93,7 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
                                 nullptr,
                                 /*light=*/true,
                                 /*plain=*/true,
-                                /*hears_end=*/true};
+                                /*timed=*/true};
 };
 
 static_assert(sizeof(SleepCore) <= 192, "a pending sleep costs three cache lines");
@@ -112,6 +112,7 @@ void Begin(SleepCore& core, ContextNode& parent, TimePoint until) {
 
 Task<void> MakeSleep(const char* verb, const Where& where, ContextNode& parent, TimePoint until) {
   if (Error refusal = RefusalOf(verb, parent)) return MakeFailed<void>(std::move(refusal), where);
+  if (Error none = TimersFailure(ExecutorOf(parent), verb)) return MakeFailed<void>(std::move(none), where);
   auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
   auto task = TaskAccess::Take<void>(core);
   try {

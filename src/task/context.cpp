@@ -3,6 +3,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/forked.hpp"
 #include "task/context_links.hpp"
 #include "task/scopes.hpp"
 
@@ -214,6 +215,11 @@ Context Runtime::Background() { return GetExecutor().Background(); }
 Context Context::WithCancel() const { return detail::Make<detail::ChildScope>(*this); }
 
 Context Context::WithDeadline(TimePoint deadline) const {
+  // Nobody could be told. In the child of a fork nothing new runs anyhow.
+  Executor& executor = GetExecutor();
+  if (executor.IsRunning() && !detail::IsForked()) {
+    if (Error none = detail::TimersFailure(executor, "Context::WithDeadline")) none.Rethrow();
+  }
   return detail::Make<detail::DeadlineScope>(*this, deadline);
 }
 

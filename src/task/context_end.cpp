@@ -71,7 +71,7 @@ void Inherit(TaskCore& core) noexcept {
 
 // The context whose end is that of `core`, too; none while it is not bodiless or has none yet.
 NodeRef ContextToFollow(TaskCore& core) noexcept {
-  if (core.Ops().hears_end || !IsBodiless(core.state.load(sync::memory_order_acquire))) return NodeRef();
+  if (core.Ops().timed || !IsBodiless(core.state.load(sync::memory_order_acquire))) return NodeRef();
   NodeRef parent = ParentOf(core);
   if (parent) return parent;
   Inherit(core);

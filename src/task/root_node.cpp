@@ -11,6 +11,7 @@
 #include "exec/runtime_core.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_links.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -21,16 +22,8 @@ class EndedExecutor final : public Executor {
   void Post(Work work) noexcept override { const Work refused = std::move(work); }
   [[nodiscard]] TimePoint Now() noexcept override { return Clock::now(); }
   [[nodiscard]] bool IsRunning() const noexcept override { return false; }
-  // Closed, so that what is armed there fires at once; those of the default runtime may not be made any more.
-  [[nodiscard]] TimerService& Timers() noexcept override {
-    alignas(TimerService) static unsigned char storage[sizeof(TimerService)];
-    static TimerService& timers = [&]() -> TimerService& {
-      auto& made = *::new (static_cast<void*>(storage)) TimerService(ClockSource::Steady(), TimersByHand());
-      made.Close();
-      return made;
-    }();
-    return timers;
-  }
+  // Those of the default runtime may not be made any more.
+  [[nodiscard]] TimerService& Timers() noexcept override { return ClosedTimers(); }
 };
 
 EndedExecutor& Ended() noexcept {
@@ -108,6 +101,15 @@ RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base
   executor.store(&owner, sync::memory_order_release);
   runtime = ExecutorAccess::RuntimeOf(owner);
   if (ObserverOf(owner) != nullptr) flags |= kObserved;
+}
+
+void RootNode::Describe(const void* frame, Report& report) noexcept {
+  if (frame == nullptr) return;
+  const TaskCore& core = *static_cast<const Frame*>(frame)->core;
+  const auto site = SiteOf(core);
+  report.task = NameOf(core);
+  report.file = site.file_name();
+  report.line = site.line();
 }
 
 void RootNode::CancelAll() noexcept {

@@ -14,6 +14,7 @@ struct RootNode final : ScopeNode, Attachment {
   void CancelAll() noexcept override;
   void ExecutorEnded() noexcept override;
   void Keep(Executor& owner) noexcept override;
+  void Describe(const void* frame, Report& report) noexcept override;
 
   Rundown users;  // of an executor that is no runtime: one of those stays in memory anyhow
   Executor* kept = nullptr;

@@ -113,7 +113,7 @@ namespace {
 
 // A task without a body, held in the phase Adopting, → Cancelled.
 void EndOpen(TaskCore& core) noexcept {
-  const bool was_listed = !core.Ops().hears_end && LeaveFollowed(core);
+  const bool was_listed = !core.Ops().timed && LeaveFollowed(core);
   StampEnd(core);
   NoteEnded(core);
   SetTerminal(core, kCancelled | ContextNode::kEnded);
@@ -169,7 +169,7 @@ bool CancelTask(TaskCore& core, const Error& cause) noexcept {
 }
 
 void EndBound(TaskCore& core, const Error& cause) noexcept {
-  if (core.Ops().hears_end) return;
+  if (core.Ops().timed) return;
   if (!IsBodiless(core.state.load(sync::memory_order_acquire)) || !core.error.TrySet(cause)) return;
   EndWithError(core, Running::Leave);
 }

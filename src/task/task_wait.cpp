@@ -1,4 +1,5 @@
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include <orchestrate/base/parker.hpp>
@@ -132,6 +133,41 @@ struct TaskWaiter : Waiter, ThreadWait {
 // From then on it is known where the task runs; one that ended before may have no scope.
 bool HasPlace(const TaskCore& core) noexcept { return core.PhaseNow() >= kBatched && core.scope != nullptr; }
 
+// True where nothing but bodies of `runtime` and timers can end `core`, or what it continues.
+bool WaitsForItsOwn(TaskCore& core, const RuntimeCore* runtime) noexcept {
+  TaskCore* at = &core;
+  Ref(core);
+  while (at->PhaseNow() == kAttached) {
+    TaskCore* const before = SharePredecessor(*at);
+    if (before == nullptr) break;
+    Unref(*std::exchange(at, before));
+  }
+  bool own = HasPlace(*at) && RuntimeOf(*at) == runtime;
+  const bool has_body = (at->state.load(sync::memory_order_relaxed) & ContextNode::kNoBody) == 0;
+  own = own && (at->Ops().timed || has_body);
+  Unref(*at);
+  return own;
+}
+
+// While a body blocks in a wait that only bodies of its runtime and timers can end, its runtime knows that.
+class TimedWait {
+ public:
+  explicit TimedWait(TaskCore& core) noexcept {
+    RuntimeCore* const runtime = t_thread.runtime;
+    if (runtime == nullptr || !WaitsForItsOwn(core, runtime)) return;
+    counted_ = runtime;
+    NoteTimedWait(*runtime, 1);
+  }
+  TimedWait(const TimedWait&) = delete;
+  TimedWait& operator=(const TimedWait&) = delete;
+  ~TimedWait() {
+    if (counted_ != nullptr) NoteTimedWait(*counted_, -1);
+  }
+
+ private:
+  RuntimeCore* counted_ = nullptr;
+};
+
 // Blocks until the end or `until`; true at the end.
 bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
   TaskWaiter waiter(ServedBy(core));
@@ -143,6 +179,7 @@ bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcep
     return core.IsTerminal() ? (failure = {}, true) : false;
   }
   if (!AddWaiter(core, waiter)) return true;
+  const TimedWait timed(core);
   for (;;) {
     failure = CannotEnd(core);
     if (until == nullptr && !failure) failure = LookAgain(core);

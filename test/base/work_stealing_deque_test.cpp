@@ -21,6 +21,20 @@ void PushAll(Deque& deque, std::uintptr_t first, std::uintptr_t last) {
 }
 
 // H04
+TEST(WorkStealingDeque, GivesTheMemoryBackThatItHasGrownBy) {
+  WorkStealingDeque<int*> deque(4, ~std::uint64_t{0} - 5);  // across the wrap of its numbers, too
+  int items[100];
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_FALSE(deque.HasGrown());
+    for (int& item : items) ASSERT_TRUE(deque.Push(&item));
+    EXPECT_TRUE(deque.HasGrown());
+    EXPECT_FALSE(deque.Shrink()) << "it holds items";
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(deque.Steal(), &items[i]);
+    for (int i = 99; i >= 50; --i) EXPECT_EQ(deque.Pop(), &items[i]);
+    EXPECT_TRUE(deque.Shrink());
+  }
+}
+
 TEST(WorkStealingDeque, PopsTheNewestAndStealsTheOldest) {
   Deque deque;
   PushAll(deque, 1, 3);

@@ -3,13 +3,18 @@
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/own_process.hpp>
 #include <test/support/with_runtime.hpp>
 #include "base/sanitizers.hpp"
 
@@ -126,6 +131,108 @@ TEST_P(BesideTbb, AnExceptionCrossesAParallelForWithinATask) {
     });
   });
   EXPECT_THROW(task.Get(), std::runtime_error);
+}
+
+TEST_P(BesideTbb, WorkBeginsBesideArenasAndIsolationOfTheProgram) {
+  const Watchdog watchdog;
+  const auto sum_by_tasks = [this] {
+    int sum = 0;
+    for (int item = 0; item < 100; ++item) {
+      auto task = Invoke(ctx_, [item] { return item; });
+      EXPECT_TRUE(task.WaitFor(kPatience)) << "by a worker: a timed wait does not run the task itself";
+      sum += task.Get();
+    }
+    return sum;
+  };
+  EXPECT_EQ(tbb::this_task_arena::isolate(sum_by_tasks), 4950);
+  tbb::task_arena narrow(1);
+  EXPECT_EQ(narrow.execute(sum_by_tasks), 4950);
+  EXPECT_EQ(narrow.execute([&] { return tbb::this_task_arena::isolate(sum_by_tasks); }), 4950);
+}
+
+// ---- oneTBB's limit of threads, which each process fixes for itself ----
+
+class RealBesideTbbInItsOwnProcess : public InItsOwnProcess {
+ protected:
+  void SetUp() override {
+#ifdef ORCHESTRATE_TSAN
+    GTEST_SKIP() << "hand-overs inside Debian's oneTBB are invisible to ThreadSanitizer";
+#endif
+  }
+
+  // Blocks `count` bodies of a runtime that has that many spare workers, and says whether the next one
+  // begins, or else what was reported.
+  static std::string BlockAll(int count, bool& began) {
+    ReportLog reports;
+    RuntimeOptions options(1);
+    options.spare_workers = static_cast<std::size_t>(count) + 50;
+    options.on_report = reports.Sink();
+    Runtime runtime(std::move(options));
+    return BlockAllOf(runtime, reports, count, began);
+  }
+
+  static std::string BlockAllOf(Runtime& runtime, ReportLog& reports, int count, bool& began) {
+    Promise<int> promise;
+    std::vector<Task<int>> blocked;
+    for (int i = 0; i < count; ++i)
+      blocked.push_back(Invoke(runtime.Background(), [task = promise.Task()] { return task.Get(); }));
+    auto next = Invoke(runtime.Background(), [] {});
+    const auto until = Clock::now() + kPatience;
+    while (!next.WaitFor(std::chrono::milliseconds(1)) && reports.Size() == 0 && Clock::now() < until)
+      continue;
+    began = next.IsDone();
+    promise.Set(1);
+    for (const auto& task : blocked) (void)task.Wait();
+    (void)next.Wait();
+    const auto entries = reports.Take();
+    return entries.empty() ? "" : entries[0].what;
+  }
+};
+
+TEST_F(RealBesideTbbInItsOwnProcess, UsedBeforeTheRuntimeItFixesALimitThatIsReportedWhenItIsReached) {
+  const auto run = [] {
+    const Watchdog watchdog;
+    tbb::parallel_for(0, 100, [](int) {});
+    const Runtime keeps_it_fixed(1);
+    bool few_begin = false;
+    const std::string nothing = BlockAll(20, few_begin);
+    bool begins = false;
+    const std::string report = BlockAll(300, begins);
+    std::fputs(report.c_str(), stderr);
+    std::exit(few_begin && nothing.empty() && !begins ? kFine : kWrong);
+  };
+  EXPECT_EXIT(
+      run(), testing::ExitedWithCode(kFine),
+      "^oneTBB was used before the first runtime, which fixed its limit at [0-9]+ threads, the runtimes "
+      "want [0-9]+; what is queued waits until it allows more$");
+}
+
+TEST_F(RealBesideTbbInItsOwnProcess, AControlThatComesLaterIsReportedWhenItIsReached) {
+  const auto run = [] {
+    const Watchdog watchdog;
+    ReportLog reports;
+    RuntimeOptions options(1);
+    options.on_report = reports.Sink();
+    Runtime runtime(std::move(options));
+    const tbb::global_control two(tbb::global_control::max_allowed_parallelism, 2);
+    bool begins = false;
+    const std::string report = BlockAllOf(runtime, reports, 5, begins);
+    std::fputs(report.c_str(), stderr);
+    std::exit(begins ? kWrong : kFine);
+  };
+  EXPECT_EXIT(
+      run(), testing::ExitedWithCode(kFine),
+      "^a tbb::global_control of the program allows 2 threads, the runtimes want [0-9]+; what is queued "
+      "waits until it allows more$");
+}
+
+TEST_F(RealBesideTbbInItsOwnProcess, NoControlIsReportedWhereThereIsNone) {
+  const auto run = [] {
+    tbb::parallel_for(0, 100, [](int) {});
+    Invoke([] {}).Get();
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(kFine), "^$");
 }
 
 TEST_P(BesideTbb, ALimitOfTheProgramIsReportedAndTasksStillRun) {

@@ -296,6 +296,25 @@ TEST_F(ForkInItsOwnProcess, RuntimesThatComeAndGoLeaveTheChildWithAnAnswer) {
 }
 
 // D32
+TEST_P(ForkOnWorkers, AnExecutorOfTheProgramWithoutTimersOfItsOwnRefusesWhatNeedsSome) {
+  class Loop final : public Executor {
+   public:
+    ~Loop() override { Detach(); }
+    void Post(Work work) noexcept override { const Work refused = std::move(work); }
+  };
+  Loop loop;
+  const Context ctx = loop.Background();
+  Invoke(ctx_, [] {}).Get();
+  const int wrong = InChild([&] {
+    const Context limited = ctx.WithTimeout(1h);
+    return FirstWrong({IsRefused(Sleep(ctx, 1h).Wait()), IsRefused(Repeat(ctx, 1h, [] {}).Wait()),
+                       IsRefused(Retry(ctx, {}, [] { return Error(Errc::Closed); }).Wait()),
+                       IsRefused(Timeout(ctx, 1h, [] {}).Wait()), IsRefused(Invoke(limited, [] {}).Wait())});
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
+// D32
 TEST_F(ForkInItsOwnProcess, ExitInAForkedChildIsQuiet) {
 #ifdef ORCHESTRATE_ASAN
   GTEST_SKIP() << "LeakSanitizer looks for the parent's threads at the exit of the child";

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 
 #include <atomic>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <test/base/run_threads.hpp>
 #include "base/sanitizers.hpp"
@@ -127,6 +129,46 @@ TEST(StackRoom, ThatNobodyNeededBetweenTwoLooksIsGivenBack) {
 }
 
 #if !defined(ORCHESTRATE_ASAN) && !defined(ORCHESTRATE_TSAN)
+
+// On stacks of the program's own, above and below this thread's.
+TEST(StackRoom, OnAFiberOfTheProgramIsAFreshStack) {
+  static ucontext_t main;
+  static bool is_fresh = false;
+  const auto body = +[] {
+    StackRoom room;
+    const char* const outside = static_cast<const char*>(__builtin_frame_address(0));
+    if (room) {
+      room.Run([&] {
+        const char* const inside = static_cast<const char*>(__builtin_frame_address(0));
+        is_fresh =
+            StackLeft() > 10 * kLittle && (inside > outside ? inside - outside : outside - inside) > 65536;
+      });
+    }
+    is_fresh = is_fresh && StackLeft() == 0;
+  };
+  const auto run_on = [&](char* stack, std::size_t bytes) {
+    ucontext_t fiber;
+    getcontext(&fiber);
+    fiber.uc_stack.ss_sp = stack;
+    fiber.uc_stack.ss_size = bytes;
+    fiber.uc_link = &main;
+    makecontext(&fiber, body, 0);
+    is_fresh = false;
+    swapcontext(&main, &fiber);
+    return is_fresh;
+  };
+  std::vector<char> on_heap(256 * 1024);
+  EXPECT_TRUE(run_on(on_heap.data(), on_heap.size()));
+  std::thread([&] {  // whose own stack lies elsewhere
+    EXPECT_TRUE(run_on(on_heap.data(), on_heap.size()));
+  })
+      .join();
+  static char in_statics[256 * 1024];
+  EXPECT_TRUE(run_on(in_statics, sizeof(in_statics)));
+  StackRoom back;
+  EXPECT_TRUE(back);
+  EXPECT_GT(StackLeft(), kLittle);
+}
 
 // Goes down page by page.
 void Overflow() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,6 +40,40 @@ TEST(RealPoolMemory, ComesBackAfterManyTasks) {
       << before << " slabs before, " << most << " at most, " << detail::Stats().resident_slabs << " now";
 }
 
+TEST(RealPoolMemory, ComesBackWhenTheLastRuntimeGoesAndWhenItsTasksGoLater) {
+#if defined(ORCHESTRATE_ASAN) || defined(ORCHESTRATE_TSAN)
+  GTEST_SKIP() << "the pool hands out blocks of malloc under sanitizers";
+#endif
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // where no other test has made the default runtime
+  const auto run = [] {
+    constexpr std::size_t kTasks = 200'000;
+    std::vector<Task<int>> kept;
+    const auto make = [&kept](Runtime& runtime) {
+      std::vector<Task<int>> tasks;
+      for (std::size_t i = 0; i < kTasks; ++i)
+        tasks.push_back(Invoke(runtime.Background(), [] { return 1; }));
+      for (const auto& task : tasks) (void)task.Wait();
+      kept = std::move(tasks);
+    };
+    {
+      Runtime runtime(2);
+      make(runtime);
+      kept.clear();
+    }
+    const std::size_t after_it = detail::Stats().resident_slabs;
+    {
+      Runtime runtime(2);
+      make(runtime);
+    }
+    const std::size_t most = detail::Stats().resident_slabs;
+    kept.clear();
+    const std::size_t after_them = detail::Stats().resident_slabs;
+    std::fprintf(stderr, "%zu slabs at most, %zu and %zu left\n", most, after_it, after_them);
+    std::exit(after_it <= most / 10 && after_them <= most / 10 ? 0 : 1);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
+}
+
 #if !defined(ORCHESTRATE_ASAN) && !defined(ORCHESTRATE_TSAN)
 // What the process has in memory, in bytes.
 std::size_t Resident() {
@@ -49,6 +84,23 @@ std::size_t Resident() {
     (void)std::fclose(file);
   }
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(RealDequeMemory, ComesBackAfterAWorkerHasSpawnedManyTasks) {
+  constexpr int kTasks = 2'000'000;
+  Runtime runtime(1);
+  std::atomic<int> ran{0};
+  Invoke(runtime.Background(), [] {}).Get();
+  const std::size_t before = Resident();
+  std::size_t most = 0;
+  auto task = Invoke(runtime.Background(), [&](Context& own) {
+    for (int i = 0; i < kTasks; ++i) (void)Invoke(own, [&ran] { ++ran; });
+    most = Resident() - before;
+  });
+  EXPECT_FALSE(runtime.Run());
+  EXPECT_EQ(ran, kTasks);
+  EXPECT_TRUE(Eventually([&] { return Resident() <= before + most / 10; }))
+      << most << " bytes at most, " << Resident() - before << " now";
 }
 
 TEST(StressPoolMemory, ComesBackAfterTenMillionPendingTasks) {

@@ -26,6 +26,21 @@ TEST(Permits, AreAsManyAsTheRuntimeIsWide) {
   EXPECT_TRUE(permits.TryAcquire());
 }
 
+TEST(Permits, CountWhatRanAcrossTheWrap) {
+  constexpr std::uint32_t kLast = (std::uint32_t{1} << 31) - 2;
+  Permits permits(2, kLast);
+  EXPECT_EQ(permits.Ran(), kLast);
+  for (std::uint64_t posted = kLast; posted < std::uint64_t{kLast} + 5; ++posted) {
+    EXPECT_EQ(Permits::Less(posted, permits.Ran()), 0);
+    EXPECT_EQ(Permits::Less(posted + 3, permits.Ran()), 3);
+    EXPECT_TRUE(permits.TryAcquire());
+    permits.Release(1);
+    EXPECT_EQ(permits.AvailableNow(), 2);
+    EXPECT_FALSE(permits.SpinningNow());
+  }
+  EXPECT_EQ(permits.Ran(), 3U);
+}
+
 TEST(Permits, APushStartsOneRunnerWhichSpins) {
   Permits permits(2);
   EXPECT_FALSE(permits.SpinningNow());

@@ -65,6 +65,26 @@ TEST_F(ThreadFaults, ARuntimeWithoutAThreadForItsTimersIsRefused) {
   EXPECT_EXIT(run(), ExitedWithCode(kFine), "^$");
 }
 
+// D39
+TEST_F(ThreadFaults, AnExecutorOfTheProgramWithoutTimersOfItsOwnRefusesWhatNeedsSome) {
+  const auto run = [] {
+    class Loop final : public Executor {
+     public:
+      ~Loop() override { Detach(); }
+      void Post(Work work) noexcept override { work(); }
+    };
+    static Loop loop;
+    const Context ctx = loop.Background();
+    FailThreads(0);
+    const Error limit = Thrown([&ctx] { (void)ctx.WithTimeout(1h); });
+    const Error sleep = Sleep(ctx, 1h).Wait();
+    const Error repeat = Repeat(ctx, 1h, [] {}).Wait();
+    StopFailingThreads();
+    Conclude({NamesTheThread(limit), NamesTheThread(sleep), NamesTheThread(repeat)});
+  };
+  EXPECT_EXIT(run(), ExitedWithCode(kFine), "^$");
+}
+
 TEST_F(ThreadFaults, WithSignalWithoutAThreadIsRefusedAndChangesNothing) {
   const auto run = [] {
     static std::atomic<int> handled{0};

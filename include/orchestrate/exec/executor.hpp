@@ -10,6 +10,7 @@ namespace orchestrate::inline v1 {
 
 class TimerService;
 class Context;
+struct Report;
 
 class Executor;
 
@@ -24,6 +25,8 @@ class Attachment {
   virtual void ExecutorEnded() noexcept = 0;
   // The executor has stopped for good; its memory stays while handles may lead to it.
   virtual void Keep(Executor& executor) noexcept = 0;
+  // Adds the task that a thread's innermost `frame` belongs to, if any.
+  virtual void Describe(const void* frame, Report& report) noexcept = 0;
 
  protected:
   ~Attachment() = default;
@@ -64,9 +67,12 @@ class ORCHESTRATE_API Executor {
   [[nodiscard]] virtual Capabilities GetCapabilities() const noexcept { return {}; }
 
   /// Returns the timers that serve this executor's tasks; by default those of the default runtime.
+  ///
+  /// Where that cannot be made, for want of a thread or in the child of a fork, they are closed ones: what
+  /// sleeps, repeats or retries there fails with `OutOfResources` or `NotSupported`.
   [[nodiscard]] virtual TimerService& Timers() noexcept;
 
-  /// Returns the time by the clock of its timers.
+  /// Returns the time by the clock of its timers; by the system's where they are closed ones.
   [[nodiscard]] virtual TimePoint Now() noexcept;
 
   /// Says whether new work is accepted.

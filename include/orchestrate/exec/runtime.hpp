@@ -11,12 +11,13 @@
 #include <orchestrate/base/result.hpp>
 #include <orchestrate/exec/executor.hpp>
 #include <orchestrate/exec/observer.hpp>
+#include <orchestrate/time/deadline.hpp>
 
 namespace orchestrate::inline v1 {
 
 /// How a runtime treats what is queued when it shuts down.
 enum class ShutdownMode : unsigned char {
-  Drain,  ///< Runs what is queued; repeats end.
+  Drain,  ///< Runs what is queued; sleeps and repeats end when nothing but them is left to wait for.
   Cancel  ///< Cancels what is queued and what runs.
 };
 
@@ -52,7 +53,8 @@ struct RuntimeOptions {
 /// A pool of workers over a oneTBB arena, with its own timers.
 ///
 /// Several runtimes stand side by side without sharing workers. The destructor cancels, waits up to the grace
-/// period and reports what remains.
+/// period and reports what remains. Called inside one of the runtime's own bodies it does not wait for that
+/// one, which it reports; what is left of the runtime goes when that body has left.
 ///
 /// @par Thread safety  All members may be called from any thread.
 class ORCHESTRATE_API Runtime {
@@ -89,9 +91,13 @@ class ORCHESTRATE_API Runtime {
 
   /// Stops intake, ends what is queued by `mode`, and waits up to `grace` for running bodies; idempotent.
   ///
-  /// @param grace  0 or more; at its end running bodies are cancelled but not waited for.
+  /// @param grace  0 or more, of any duration's size; at its end running bodies are cancelled but not waited
+  ///               for.
   /// @return how many pieces of work remain; `NotSupported` from a worker of this runtime.
-  Result<std::size_t> Shutdown(ShutdownMode mode, std::chrono::nanoseconds grace);
+  template <class Rep, class Period>
+  Result<std::size_t> Shutdown(ShutdownMode mode, std::chrono::duration<Rep, Period> grace) {
+    return ShutdownIn(mode, SaturatingNanoseconds(grace));
+  }
 
   /// Says whether new work is accepted.
   [[nodiscard]] bool IsRunning() const noexcept;
@@ -100,6 +106,8 @@ class ORCHESTRATE_API Runtime {
   [[nodiscard]] std::size_t Workers() const noexcept;
 
  private:
+  Result<std::size_t> ShutdownIn(ShutdownMode mode, std::chrono::nanoseconds grace);
+
   std::unique_ptr<detail::RuntimeCore> core_;
 };
 

@@ -11,6 +11,8 @@
 
 namespace orchestrate::inline v1 {
 
+class TimerService;
+
 namespace detail {
 
 // Why a timer's `fire` was called.
@@ -32,6 +34,9 @@ struct GuardedTimer : Timer {
 
 // How many timers of all services of the process are armed.
 [[nodiscard]] ORCHESTRATE_API std::size_t ArmedTimers() noexcept;
+
+// A closed service: what is armed there fires at once, as shut down. Never destroyed.
+[[nodiscard]] ORCHESTRATE_API TimerService& ClosedTimers() noexcept;
 
 }  // namespace detail
 
@@ -78,6 +83,9 @@ class ORCHESTRATE_API TimerService {
   ///
   /// @par Blocks  Until the thread has fired what was armed; not for that thread itself.
   void Close() noexcept;
+
+  /// Says whether the calling thread is the one that fires the timers.
+  [[nodiscard]] bool IsOwnThread() const noexcept;
 
   /// Says whether timers still expire: false after Stop().
   [[nodiscard]] bool IsRunning() const noexcept;

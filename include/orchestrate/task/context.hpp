@@ -83,6 +83,10 @@ class ORCHESTRATE_API Context {
   [[nodiscard]] Context WithCancel() const;
 
   /// Returns a child that ends at `deadline` by the executor's clock.
+  ///
+  /// @par Errors  Throws `ErrorException` with `OutOfResources` when the executor has no timers of its own
+  /// and
+  ///              there is no thread for those of the default runtime.
   [[nodiscard]] Context WithDeadline(TimePoint deadline) const;
 
   /// Returns a child that ends after `timeout`; 0 or less has ended already.

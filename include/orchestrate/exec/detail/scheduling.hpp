@@ -36,6 +36,10 @@ ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept
 // Counts a task that this thread runs although its entry is still queued; false when that is not needed.
 [[nodiscard]] ORCHESTRATE_API bool NoteTaken(RuntimeCore& runtime) noexcept;
 
+// Counts a body of `runtime` that blocks in a wait which only other bodies there and timers can end: 1 more,
+// or 1 less.
+ORCHESTRATE_API void NoteTimedWait(RuntimeCore& runtime, int change) noexcept;
+
 // Counts a node that was taken out by Unqueue(), or counted by NoteTaken(), as done.
 ORCHESTRATE_API void NoteRan(RuntimeCore& runtime) noexcept;
 
@@ -99,6 +103,9 @@ ORCHESTRATE_API void SendReport(RuntimeCore* runtime, const Report& report) noex
 
 // The runtime whose workers run the work of `executor`, or null.
 ORCHESTRATE_API RuntimeCore* RuntimeBelow(Executor& executor) noexcept;
+
+// Why `executor`, which runs, has no timers: NotSupported, or OutOfResources; no error when it has some.
+[[nodiscard]] ORCHESTRATE_API Error TimersFailure(Executor& executor, const char* function) noexcept;
 
 ORCHESTRATE_API Observer* ObserverOf(Executor& executor) noexcept;
 

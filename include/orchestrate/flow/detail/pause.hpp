@@ -20,9 +20,9 @@ struct Pause : Nap<Pause> {
     PostSecond();
   }
 
-  // Pauses `task`, whose next step is `next`. It may run, and end everything, before this returns; only an
-  // error means that it will not.
-  [[nodiscard]] Error Start(TaskCore& task, WorkNode& next, TimePoint until) noexcept;
+  // Pauses `task` of the verb `verb`, whose next step is `next`. It may run, and end everything, before this
+  // returns; only an error means that it will not.
+  [[nodiscard]] Error Start(TaskCore& task, WorkNode& next, TimePoint until, const char* verb) noexcept;
 
   // By the step, first of all: an error when the timers were stopped.
   [[nodiscard]] Error Finish() noexcept;

@@ -55,7 +55,7 @@ struct TaskOps : WorkOps {
   bool light = false;  // destroying callable and value does nothing
   bool plain =
       false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
-  bool hears_end = false;  // pending, it hears of the end of its context by a way of its own
+  bool timed = false;  // has no body: a timer ends it, also when its context has ended
 };
 
 using Waiter = WaiterOf<TaskCore>;

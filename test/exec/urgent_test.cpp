@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/with_runtime.hpp>
+
+// Call-backs of contexts, which start also while all workers are busy.
+namespace orchestrate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class UrgentWork : public WithRuntime {
+ protected:
+  // Bodies that keep all workers; returns when all run.
+  std::vector<Task<void>> OccupyAll(Gate& leave) {
+    Gate all_run(static_cast<int>(GetParam()));
+    std::vector<Task<void>> tasks;
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      tasks.push_back(Invoke(ctx_, [&] {
+        all_run.Open();
+        leave.Wait();
+      }));
+    }
+    all_run.Wait();
+    return tasks;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Over, UrgentWork, Widths(), WidthName);
+
+TEST_P(UrgentWork, StartsWhileAllWorkersAreBusy) {
+  Gate leave;
+  const OpenAtEnd open(leave);
+  const auto busy = OccupyAll(leave);
+  for (int round = 0; round < 20; ++round) {
+    const Context child = ctx_.WithCancel();
+    Gate called;
+    const auto call = child.OnDone([&called] { called.Open(); });
+    child.Cancel();
+    called.Wait();
+  }
+}
+
+TEST_P(UrgentWork, TakesOneThreadBeyondTheWorkersAtMost) {
+  constexpr int kCalls = 50;
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  Gate all(kCalls);
+  const Context child = ctx_.WithCancel();
+  std::vector<Registration> calls;
+  for (int i = 0; i < kCalls; ++i) {
+    calls.push_back(child.OnDone([&] {
+      const int now = ++running;
+      int before = most;
+      while (now > before && !most.compare_exchange_weak(before, now)) continue;
+      std::this_thread::yield();
+      --running;
+      all.Open();
+    }));
+  }
+  child.Cancel();
+  all.Wait();
+  EXPECT_LE(most, static_cast<int>(GetParam()) + 1);
+  EXPECT_FALSE(runtime_.Run());
+}
+
+TEST_P(UrgentWork, GoesOnBesideAPieceOfItThatBlocksInAWait) {
+  Gate leave;
+  const OpenAtEnd open(leave);
+  const auto busy = OccupyAll(leave);
+  constexpr int kBlocked = 10;
+  Promise<int> promise;
+  Gate all(kBlocked);
+  const Context child = ctx_.WithCancel();
+  std::vector<Registration> calls;
+  for (int i = 0; i < kBlocked; ++i) {
+    calls.push_back(child.OnDone([&all, task = promise.Task()] {
+      EXPECT_EQ(task.Get(), 1);
+      all.Open();
+    }));
+  }
+  calls.push_back(child.OnDone([&promise] { promise.Set(1); }));  // the last of them
+  child.Cancel();
+  all.Wait();
+}
+
+TEST_P(UrgentWork, IsCountedUntilAllOfItHasLeft) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> called{0};
+    const Context child = ctx_.WithCancel();
+    std::vector<Registration> calls;
+    for (int i = 0; i < 20; ++i) calls.push_back(child.OnDone([&called] { ++called; }));
+    std::thread other([&child] { child.Cancel(); });
+    child.Cancel();
+    other.join();
+    EXPECT_FALSE(runtime_.Run());
+    ASSERT_EQ(called, 20);
+  }
+}
+
+}  // namespace
+}  // namespace orchestrate::test
