@@ -30,7 +30,18 @@ struct ForkJob {
   ForkPiece* (*part)(ForkJob&, Fork&) noexcept;
   ForkJob* older;
   ForkJob* newer;
+  std::uint32_t depth = 0;  // of the join that it belongs to, among those of its fork
 };
+
+// Tells threads apart for the price of a load.
+[[nodiscard]] inline const void* ThisThread() noexcept {
+#if __has_builtin(__builtin_thread_pointer)
+  return __builtin_thread_pointer();
+#else
+  static thread_local char place;
+  return &place;
+#endif
+}
 
 // A part of a region that is up for others. One reference is that of the fork that joins it, the other that
 // of the queue, which may hold its entry longer.
@@ -46,12 +57,15 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
 
   sync::atomic<std::uint32_t> refs{2};
   sync::atomic<bool> taken{false};
-  sync::atomic<bool> stopped{false};    // nobody wants it any more
-  sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
-  bool succeeded = false;               // it ended with a value
-  Error error;                          // why it failed, before the end
-  Fork* owner;                          // which joins it
-  void (*run)(ForkPiece&, Fork&);       // may throw
+  sync::atomic<bool> stopped{false};         // nobody wants it any more
+  sync::atomic<std::uint32_t> failed_at{0};  // its place among the failures of the region; 0 = none
+  std::uint32_t depth = 0;                   // as that of the job it was taken out of
+  sync::atomic<std::uintptr_t> end{0};       // 0, the ThreadWait of the fork that joins it, or kEnded
+  bool succeeded = false;                    // it ended with a value
+  bool told = false;                         // it had been told that it was stopped; before the end
+  Error error;                               // why it failed, before the end
+  Fork* owner;                               // which joins it
+  void (*run)(ForkPiece&, Fork&);            // may throw
   void (*release)(ForkPiece&) noexcept;
 
   static constexpr std::uintptr_t kEnded = 1;
