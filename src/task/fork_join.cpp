@@ -98,7 +98,7 @@ Context Fork::GetContext() {
   return region_.ContextOf(*this);
 }
 
-void Fork::DropContexts() noexcept { region_.DropContexts(*this, depth_ + 1); }
+void Fork::DropContexts() noexcept { region_.DropContexts(*this, Depth() + 1); }
 
 void Fork::ThrowForeign(const char* verb) {
   Error(Errc::InvalidArgument,
@@ -132,7 +132,6 @@ bool Fork::ShareOldest() noexcept {
   for (detail::ForkJob* job = root_.newer; newest_ != &root_ && job != nullptr;) {
     detail::ForkJob* const next = job == newest_ ? nullptr : job->newer;
     if (detail::ForkPiece* piece = job->part(*job, *this)) {
-      piece->depth = job->depth;
       region_.Offer(*piece);
       return true;
     }
@@ -164,9 +163,15 @@ void Fork::Await(detail::ForkPiece& piece) {
   error.Rethrow();
 }
 
-void Fork::FailJoin() noexcept {
+void Fork::AwaitShared(detail::ForkPiece& piece) {
+  WaitFor(piece, true);
+  --shared_;
+  Await(piece);  // it has ended
+}
+
+void Fork::FailJoin(std::uint32_t depth) noexcept {
   const bool was_told = told_.load(sync::memory_order_relaxed);
-  region_.FailJoin(*this, depth_);
+  region_.FailJoin(*this, depth);
   told_.store(was_told, sync::memory_order_relaxed);  // the failure here is no echo of itself
 }
 
@@ -184,8 +189,8 @@ Error Fork::Stop(detail::ForkPiece& piece) noexcept {
   return !had_failed || piece.told || error.Is(Errc::Cancelled) ? Error() : error;
 }
 
-void Fork::GoOnThrowing(const Error& of_sibling) {
-  region_.LeaveFailedJoin(*this, depth_);
+void Fork::GoOnThrowing(const Error& of_sibling, std::uint32_t depth) {
+  region_.LeaveFailedJoin(*this, depth);
   if (!of_sibling) throw;
   // What was thrown here may be no more than the echo of the sibling's failure, whatever it looks like.
   const bool is_echo = told_.exchange(false, sync::memory_order_relaxed);

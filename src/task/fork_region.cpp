@@ -83,13 +83,14 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
 // ---- the contexts of its forks ----
 
 Context ForkRegion::ContextOf(Fork& fork) {
+  const std::uint32_t depth = fork.Depth();
   {
     const std::lock_guard lock(mutex_);
     for (auto* at = contexts_.Front(); at != nullptr; at = contexts_.Next(*at)) {
-      if (at->fork == &fork && at->depth == fork.depth_) return ContextAccess::Share(*at->scope);
+      if (at->fork == &fork && at->depth == depth) return ContextAccess::Share(*at->scope);
     }
   }
-  ChildScope& scope = *AddContext(std::make_unique<ForkContext>(core_, fork, fork.depth_)).scope;
+  ChildScope& scope = *AddContext(std::make_unique<ForkContext>(core_, fork, depth)).scope;
   fork.has_contexts_ = true;
   return ContextAccess::Share(scope);
 }
@@ -100,7 +101,7 @@ ForkContext& ForkRegion::AddContext(std::unique_ptr<ForkContext> made) noexcept 
   {
     const std::lock_guard lock(mutex_);
     contexts_.PushBack(context);
-    is_stopped = IsStopped(*context.fork);
+    is_stopped = IsStopped(context);
   }
   if (is_stopped) {
     context.fork->told_.store(true, sync::memory_order_relaxed);
@@ -109,10 +110,10 @@ ForkContext& ForkRegion::AddContext(std::unique_ptr<ForkContext> made) noexcept 
   return context;
 }
 
-// True when what `fork` does now, or what it belongs to, has failed or is not wanted any more.
-bool ForkRegion::IsStopped(const Fork& fork) noexcept {
-  std::uint32_t depth = fork.depth_;
-  for (const Fork* at = &fork;;) {
+// True when what it was handed out to, or what that belongs to, has failed or is not wanted any more.
+bool ForkRegion::IsStopped(const ForkContext& context) noexcept {
+  std::uint32_t depth = context.depth;
+  for (const Fork* at = context.fork;;) {
     if (at->failed_depth_ <= depth) return true;
     const ForkPiece* piece = at->piece_;
     if (piece == nullptr) return false;

@@ -70,7 +70,7 @@ class ForkRegion {
   void NoteFailure(ForkPiece& piece) noexcept;
   ForkContext& AddContext(std::unique_ptr<ForkContext> made) noexcept;
   // The lock is held in those that follow.
-  [[nodiscard]] static bool IsStopped(const Fork& fork) noexcept;
+  [[nodiscard]] static bool IsStopped(const ForkContext& context) noexcept;
   [[nodiscard]] static bool IsOfJoin(const ForkContext& context, const Fork& fork,
                                      std::uint32_t depth) noexcept;
   [[nodiscard]] ChildScope* ShareLiveContext(const Fork& fork, std::uint32_t depth) noexcept;

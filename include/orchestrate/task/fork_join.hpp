@@ -98,14 +98,13 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   Fork(detail::ForkRegion& region, detail::ForkPiece* piece) noexcept;
   ~Fork();
 
-  // While a join, or a loop, of this fork is entered and not left.
+  // Gives up the contexts of a join, or a loop, of this fork when that is left.
   class Level {
    public:
-    explicit Level(Fork& fork) noexcept : fork_(fork) { ++fork_.depth_; }
+    explicit Level(Fork& fork) noexcept : fork_(fork) {}
     Level(const Level&) = delete;
     Level& operator=(const Level&) = delete;
     ~Level() {
-      --fork_.depth_;
       if (fork_.has_contexts_) [[unlikely]]
         fork_.DropContexts();
     }
@@ -158,13 +157,15 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
       return {std::move(first), detail::CallIn(later, *this)};
     }
     const detail::PieceHold hold(*job.piece);
-    if (TakeBack(*job.piece)) return {std::move(first), detail::CallIn(later, *this)};
-    Await(*job.piece);
+    if (TakeBack(*job.piece)) {
+      --shared_;
+      return {std::move(first), detail::CallIn(later, *this)};
+    }
+    AwaitShared(*job.piece);
     return {std::move(first), job.TakeValue()};
   }
 
   void Push(detail::ForkJob& job) noexcept {
-    job.depth = depth_;
     job.older = newest_;
     newest_->newer = &job;
     newest_ = &job;
@@ -189,15 +190,26 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   [[nodiscard]] bool TakeBack(detail::ForkPiece& piece) noexcept;
   // Waits for a piece that somebody has begun with, and throws its error.
   void Await(detail::ForkPiece& piece);
+  // The same for the piece of a join, which is left then.
+  void AwaitShared(detail::ForkPiece& piece);
   // The same for a piece that is of no use any more; its error, if it failed before that by itself.
   [[nodiscard]] Error Stop(detail::ForkPiece& piece) noexcept;
-  // Inside a catch block: the join that is entered last has failed here.
-  void FailJoin() noexcept;
+  // How many joins and loops are entered. Counted when somebody asks, so that a join costs nothing for it.
+  [[nodiscard]] std::uint32_t Depth() const noexcept { return shared_ + CountTo(*newest_); }
+  // How many jobs lie in the list up to `last`.
+  [[nodiscard]] std::uint32_t CountTo(const detail::ForkJob& last) const noexcept {
+    std::uint32_t count = 0;
+    for (const detail::ForkJob* at = &last; at != &root_; at = at->older) ++count;
+    return count;
+  }
+  // Inside a catch block: the join at `depth` has failed here.
+  void FailJoin(std::uint32_t depth) noexcept;
   // Inside a catch block: gives `job` up and goes on throwing, or throws the error of the sibling that
   // stopped this one.
   template <class B>
   [[noreturn, gnu::cold, gnu::noinline]] void Abandon(detail::CallJob<B>& job) {
-    FailJoin();
+    const std::uint32_t depth = Depth();
+    FailJoin(depth);
     Error of_sibling;
     if (newest_ == &job) {
       Unlink(job);
@@ -205,10 +217,11 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
       const detail::PieceHold hold(*job.piece);
       of_sibling = Stop(*job.piece);
       if (job.piece->succeeded) std::destroy_at(&job.value);
+      --shared_;
     }
-    GoOnThrowing(of_sibling);
+    GoOnThrowing(of_sibling, depth);
   }
-  [[noreturn]] void GoOnThrowing(const Error& of_sibling);
+  [[noreturn]] void GoOnThrowing(const Error& of_sibling, std::uint32_t depth);
   void WaitFor(detail::ForkPiece& piece, bool helping) noexcept;
 
   static constexpr std::uint32_t kNoDepth = ~std::uint32_t{0};
@@ -218,7 +231,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   detail::ForkRegion& region_;
   detail::ForkPiece* piece_;  // whose work this fork does; null at the top
   const void* thread_ = detail::ThisThread();
-  std::uint32_t depth_ = 0;                // how many joins and loops are entered
+  std::uint32_t shared_ = 0;               // joins that are entered and not in the list any more
   bool has_contexts_ = false;              // the region keeps some for this fork
   std::uint32_t failed_depth_ = kNoDepth;  // under the region's lock: of the outermost join that has failed
   sync::atomic<bool> told_{false};         // what is thrown here may be no more than the echo of a failure
@@ -230,7 +243,8 @@ namespace detail {
 struct ForkAccess {
   using Level = Fork::Level;
   static void CheckThread(const Fork& fork, const char* verb) { fork.CheckThread(verb); }
-  static void FailJoin(Fork& fork) noexcept { fork.FailJoin(); }
+  static std::uint32_t Depth(const Fork& fork) noexcept { return fork.Depth(); }
+  static void FailJoin(Fork& fork, std::uint32_t depth) noexcept { fork.FailJoin(depth); }
   static bool WasTold(const Fork& fork) noexcept { return fork.told_.load(sync::memory_order_relaxed); }
   static void CheckUse(Fork& fork) { fork.CheckUse(); }
   static ForkRegion& RegionOf(const Fork& fork) noexcept { return fork.region_; }
@@ -245,13 +259,20 @@ struct ForkAccess {
   }
   static void Push(Fork& fork, ForkJob& job) noexcept { fork.Push(job); }
   static void Unlink(Fork& fork, ForkJob& job) noexcept { fork.Unlink(job); }
+  // Takes the job of a join, which goes on, out of the list; its depth. All older ones were taken out before.
+  static std::uint32_t MoveOut(Fork& fork, ForkJob& job) noexcept {
+    const std::uint32_t depth = fork.shared_ + fork.CountTo(job);
+    fork.Unlink(job);
+    ++fork.shared_;
+    return depth;
+  }
   static bool IsAsked(const Fork& fork) noexcept { return fork.IsAsked(); }
   static void Answer(Fork& fork) { fork.Answer(); }
   static bool TakeBack(Fork& fork, ForkPiece& piece) noexcept { return fork.TakeBack(piece); }
   static void Await(Fork& fork, ForkPiece& piece) { fork.Await(piece); }
   static Error Stop(Fork& fork, ForkPiece& piece) noexcept { return fork.Stop(piece); }
-  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling) {
-    fork.GoOnThrowing(of_sibling);
+  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling, std::uint32_t depth) {
+    fork.GoOnThrowing(of_sibling, depth);
   }
   template <class... Fs>
   static auto JoinAll(Fork& fork, Fs&... fns) {
@@ -265,7 +286,7 @@ ForkPiece* CallJob<F>::PartOut(ForkJob& job, Fork& fork) noexcept {
   auto* piece = NewPiece<Piece>(self, fork);
   if (piece == nullptr) return nullptr;
   self.piece = piece;
-  ForkAccess::Unlink(fork, job);
+  piece->depth = ForkAccess::MoveOut(fork, job);
   return piece;
 }
 

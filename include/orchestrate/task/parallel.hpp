@@ -74,13 +74,14 @@ class Loop : ForkJob {
     const ForkAccess::Level level(fork);
     Acc acc = body_.Start();
     ForkAccess::Push(fork, *this);
+    depth_ = ForkAccess::Depth(fork);
     try {
       RunHere(fork, acc);
       AddPieces(fork, acc);
     } catch (...) {
       ForkAccess::Unlink(fork, *this);
-      ForkAccess::FailJoin(fork);
-      ForkAccess::GoOnThrowing(fork, StopPieces(fork));
+      ForkAccess::FailJoin(fork, depth_);
+      ForkAccess::GoOnThrowing(fork, StopPieces(fork), depth_);
     }
     ForkAccess::Unlink(fork, *this);
     return acc;
@@ -114,6 +115,7 @@ class Loop : ForkJob {
     const std::size_t middle = self.next_ + left / 2;
     auto* piece = NewPiece<Piece>(self, middle, fork);
     if (piece == nullptr) return nullptr;
+    piece->depth = self.depth_;
     self.end_ = middle;
     self.pieces_ = piece;
     return piece;
@@ -175,6 +177,7 @@ class Loop : ForkJob {
   const I& first_;
   std::size_t next_;
   std::size_t end_;
+  std::uint32_t depth_ = 0;
   Piece* pieces_ = nullptr;  // that were taken out, the last first
 };
 

@@ -30,7 +30,6 @@ struct ForkJob {
   ForkPiece* (*part)(ForkJob&, Fork&) noexcept;
   ForkJob* older;
   ForkJob* newer;
-  std::uint32_t depth = 0;  // of the join that it belongs to, among those of its fork
 };
 
 // Tells threads apart for the price of a load.
@@ -59,13 +58,13 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
   sync::atomic<bool> taken{false};
   sync::atomic<bool> stopped{false};         // nobody wants it any more
   sync::atomic<std::uint32_t> failed_at{0};  // its place among the failures of the region; 0 = none
-  std::uint32_t depth = 0;                   // as that of the job it was taken out of
-  sync::atomic<std::uintptr_t> end{0};       // 0, the ThreadWait of the fork that joins it, or kEnded
-  bool succeeded = false;                    // it ended with a value
-  bool told = false;                         // it had been told that it was stopped; before the end
-  Error error;                               // why it failed, before the end
-  Fork* owner;                               // which joins it
-  void (*run)(ForkPiece&, Fork&);            // may throw
+  std::uint32_t depth = 0;              // of the join or loop that it is a part of, among those of its owner
+  sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
+  bool succeeded = false;               // it ended with a value
+  bool told = false;                    // it had been told that it was stopped; before the end
+  Error error;                          // why it failed, before the end
+  Fork* owner;                          // which joins it
+  void (*run)(ForkPiece&, Fork&);       // may throw
   void (*release)(ForkPiece&) noexcept;
 
   static constexpr std::uintptr_t kEnded = 1;
