@@ -33,7 +33,7 @@ class Batch final : public Crew {
   [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
   void Watch(BatchEntry& entry) noexcept;
-  void NoteEnd(TaskCore& core) noexcept;
+  void NoteEnd(const BatchEntry& entry) noexcept;
   static TaskCore* WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept;
 
   TaskList tasks_;
