@@ -33,6 +33,21 @@ TEST_P(ConsumeEarly, CountsWhatTheFirstCauseStoppedAsStopped) {
   EXPECT_EQ(job.Failures(), 1U);
 }
 
+// K56, D42
+TEST_P(ConsumeEarly, TakesNothingThatIsSentAfterItsEnd) {
+  for (int round = 0; round < 50; ++round) {
+    const Tasks tasks(2);
+    const Job job = Consume(ctx_, 2, tasks);
+    ASSERT_TRUE(test::Eventually([&] { return detail::ChannelAccess::Core(tasks).Waiting() > 0; }));
+    job.Cancel();
+    EXPECT_FALSE(tasks.TrySend(Counting()));
+    ASSERT_EQ(tasks.Size(), 1U) << "no member has it, not even for a moment";
+    EXPECT_EQ(job.Wait(), Errc::Cancelled);
+    ASSERT_EQ(tasks.Size(), 1U);
+  }
+  EXPECT_EQ(ran_, 0);
+}
+
 // D45
 TEST_P(ConsumeEarly, LeavesItsChannelOpen) {
   const Tasks tasks(1);
@@ -65,7 +80,7 @@ TEST_P(ConsumeEarly, ClosesItsChannelWhenAsked) {
 }
 
 // D45: a task of the job sends to its own channel, which is full.
-TEST_P(ConsumeEarly, ClosesItsChannelEndsAProducerWhichItRuns) {
+TEST_P(ConsumeEarly, EndsAProducerWhichItRunsByClosingItsChannel) {
   const test::Watchdog watchdog;
   const Tasks tasks(1);
   EXPECT_FALSE(tasks.TrySend(NewTask([&]() -> Result<int> {

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
@@ -243,7 +244,10 @@ TEST(Fork, RefusesAnotherThread) {
   EXPECT_FALSE(error) << error.Message();
 }
 
-// A child that captures the parent's Fork, on another worker.
+static_assert(!std::is_copy_constructible_v<Fork> &&
+              !std::is_move_constructible_v<Fork>);  // nor captured by value
+
+// A child that captures a reference to its parent's Fork, on another worker.
 TEST(Fork, RefusesAChildThatTookItsParents) {
   const Watchdog watchdog;
   Runtime runtime(2);
