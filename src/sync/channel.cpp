@@ -17,6 +17,7 @@ constexpr std::size_t kLargeRing = std::size_t{256} * 1024;  // bytes; kept for 
 
 // `node` is the context of an operation that has ended with `Ended`.
 Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
+  if (result == ChannelWait::Done) return {};
   switch (result) {
     case ChannelWait::Closed:
       return Errc::Closed;
@@ -80,7 +81,8 @@ class ChannelCore::Errand {
   Errand& operator=(const Errand&) = delete;
   ~Errand() {
     while (ChannelWaiter* waiter = told_.PopFront()) waiter->notify(*waiter);
-    if (looked_at_ != nullptr) UnrefNode(*looked_at_);
+    if (looked_at_ != nullptr) [[unlikely]]
+      UnrefNode(*looked_at_);
   }
 
   // ---- the lock is held ----
@@ -132,7 +134,8 @@ ChannelWait ChannelCore::Run(Step step) noexcept {
     {
       const std::lock_guard lock(mutex_);
       const ChannelWait result = step(errand);
-      if (!errand.IsIncomplete()) return result;
+      if (!errand.IsIncomplete()) [[likely]]
+        return result;
     }
     errand.Fetch(ops_);
   }
@@ -175,11 +178,13 @@ void ChannelCore::HandTo(ChannelWaiter& receiver, void* item, Errand& errand) no
 ChannelWait ChannelCore::Put(void* item, ContextNode* context, Errand& errand) noexcept {
   if (IsClosed()) return ChannelWait::Closed;
   if (HasEnded(context)) return ChannelWait::Ended;
-  ChannelWaiter* receiver = FirstOf(receivers_, errand);
-  if (errand.IsIncomplete()) return ChannelWait::Waiting;
-  if (receiver != nullptr) {
-    HandTo(*receiver, item, errand);
-    return ChannelWait::Done;
+  if (!receivers_.Empty()) {
+    ChannelWaiter* receiver = FirstOf(receivers_, errand);
+    if (errand.IsIncomplete()) return ChannelWait::Waiting;
+    if (receiver != nullptr) {
+      HandTo(*receiver, item, errand);
+      return ChannelWait::Done;
+    }
   }
   const std::size_t count = Size();
   if (count >= capacity_) return ChannelWait::Waiting;
@@ -193,8 +198,11 @@ ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) no
   if (HasEnded(context)) return ChannelWait::Ended;
   std::size_t count = Size();
   if (count == 0) return IsClosed() ? ChannelWait::Closed : ChannelWait::Waiting;
-  ChannelWaiter* sender = count <= capacity_ ? FirstOf(senders_, errand) : nullptr;
-  if (errand.IsIncomplete()) return ChannelWait::Waiting;
+  ChannelWaiter* sender = nullptr;
+  if (!senders_.Empty() && count <= capacity_) {
+    sender = FirstOf(senders_, errand);
+    if (errand.IsIncomplete()) return ChannelWait::Waiting;
+  }
   ops_.relocate(to, slots_.At(head_++));
   ++received_;
   --count;
@@ -210,11 +218,35 @@ ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) no
 
 // ---- without waiting ----
 
+// Both begin with the common case, in which nobody waits and nothing is needed from outside.
+
 ChannelWait ChannelCore::TryPut(void* item, ContextNode* context) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t count = Size();
+    const bool has_room = count < capacity_ && count < slots_.Count();
+    if (has_room && receivers_.Empty() && !IsClosed() && !HasEnded(context)) {
+      ops_.move(slots_.At(head_ + count), item);
+      SetCount(count + 1);
+      return ChannelWait::Done;
+    }
+  }
   return Run([&](Errand& errand) { return Put(item, context, errand); });
 }
 
 ChannelWait ChannelCore::TryTake(void* to, ContextNode* context, std::uint64_t* number) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t count = Size();
+    const bool frees = count == 1 && slots_.Bytes() > kLargeRing;
+    if (count != 0 && !frees && senders_.Empty() && !HasEnded(context)) {
+      ops_.relocate(to, slots_.At(head_++));
+      if (number != nullptr) *number = received_;
+      ++received_;
+      SetCount(count - 1);
+      return ChannelWait::Done;
+    }
+  }
   return Run([&](Errand& errand) {
     const auto result = Take(to, context, errand);
     if (number != nullptr) *number = received_ - 1;
