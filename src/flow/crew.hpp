@@ -166,7 +166,7 @@ class Crew {
   EndLink link_;
   sync::atomic<std::uint32_t> gate_{kClosed};
   sync::atomic<bool> failed_{false};
-  std::size_t stop_cause_ = kNoTask;  // by whoever has set `failed_`
+  std::size_t stop_cause_ = kNoTask;  // written by the thread that has set `failed_`
   std::unique_ptr<ProgressReporter> reporter_;
   JobState own_state_;  // of an owner that is no Job
   alignas(64) sync::atomic<std::size_t> parties_{0};

@@ -42,7 +42,7 @@ struct BlockedThread : PermitWaiter, detail::LinkedWait {
 
 TimePoint NowOf(const ContextNode& node) noexcept { return detail::LastingExecutorOf(node).Now(); }
 
-// By the clock `now` is from, which is that of all who wait.
+// `now` is by the clock that all waiters share.
 bool HasEnded(const PermitWaiter& waiter, TimePoint now) noexcept {
   return now >= waiter.context->scope->deadline || detail::IsMarkedEnded(*waiter.context);
 }
@@ -99,8 +99,8 @@ TokenBucket MakeBucket(Rate rate, std::size_t& burst) {
 // Everybody who waits stands in one queue; one timer is armed for the first. The timer's thread may still be
 // on its way here when the last waiter has left and the limiter goes, so the state is counted.
 //
-// Who comes first and finds its context ended gets nothing, whoever looks. The time is an argument: clocks
-// and executors may be the user's, so they are asked without the lock.
+// Every call that looks at the queue drops a first waiter whose context has ended. The time is an argument:
+// clocks and executors may be the user's, so they are asked without the lock.
 struct RateLimiter::State : detail::GuardedTimer {
   using Waiters = detail::IntrusiveList<PermitWaiter>;
 
@@ -205,7 +205,7 @@ struct RateLimiter::State : detail::GuardedTimer {
     if (!waiters.Empty() && HasEnded(*waiters.Front(), now)) ServeFirst(now, served);
     if (waiters.Empty() && bucket.TryTake(now, waiter.count)) return Grant::Granted;
     if (ComesTooLate(waiter, now)) {
-      DropEnded(now, served);  // those who want nothing any more may have been in the way
+      DropEnded(now, served);  // they were counted, and want nothing any more
       if (ComesTooLate(waiter, now)) return Grant::TooLate;
     }
     queued += waiter.count;

@@ -218,7 +218,7 @@ ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) no
 
 // ---- without waiting ----
 
-// Both begin with the common case, in which nobody waits and nothing is needed from outside.
+// Both begin with the common case, in which there is no waiter and nothing is needed from outside.
 
 ChannelWait ChannelCore::TryPut(void* item, ContextNode* context) noexcept {
   {

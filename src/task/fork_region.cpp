@@ -156,7 +156,7 @@ bool ForkRegion::IsOfJoin(const ForkContext& context, const Fork& fork, std::uin
   return below >= depth;
 }
 
-// One that has not ended, with a reference, and whoever has it will know.
+// One that has not ended, with a reference; its fork is marked as told.
 ChildScope* ForkRegion::ShareLiveContext(const Fork& fork, std::uint32_t depth) noexcept {
   for (auto* at = contexts_.Front(); at != nullptr; at = contexts_.Next(*at)) {
     if (!IsOfJoin(*at, fork, depth) || IsMarkedEnded(*at->scope)) continue;

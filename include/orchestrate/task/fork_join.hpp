@@ -194,7 +194,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   void AwaitShared(detail::ForkPiece& piece);
   // The same for a piece that is of no use any more; its error, if it failed before that by itself.
   [[nodiscard]] Error Stop(detail::ForkPiece& piece) noexcept;
-  // How many joins and loops are entered. Counted when somebody asks, so that a join costs nothing for it.
+  // How many joins and loops are entered. Counted on demand, so that a join costs nothing.
   [[nodiscard]] std::uint32_t Depth() const noexcept { return shared_ + CountTo(*newest_); }
   // How many jobs lie in the list up to `last`.
   [[nodiscard]] std::uint32_t CountTo(const detail::ForkJob& last) const noexcept {
