@@ -1,13 +1,24 @@
 #include <orchestrate/exec/strand.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
+#include <orchestrate/time/ticks.hpp>
 #include "base/concurrent_queue.hpp"
 
 namespace orchestrate::inline v1 {
 
 using detail::WorkNode;
+
+namespace {
+
+// How much a strand runs before others on its executor get their turn: whichever comes first.
+constexpr std::size_t kInARow = 64;
+constexpr auto kTurn = std::chrono::milliseconds(1);
+
+}  // namespace
 
 // Shared by the handle and, while there is work, by the one node that lies in the other executor.
 struct Strand::Core final : WorkNode {
@@ -24,14 +35,14 @@ struct Strand::Core final : WorkNode {
   }
 
   void RunSome() noexcept {
-    constexpr std::size_t kInARow = 64;
+    const std::uint64_t begin = ReadTicks();
     std::size_t left = waiting.load(std::memory_order_acquire);
-    for (std::size_t done = 0; left != 0 && done < kInARow;) {
+    for (std::size_t done = 0; left != 0 && done < kInARow; ++done) {
       WorkNode* node = queue.TryPop();
-      if (node == nullptr) continue;  // counted, but the push of an older one has not returned yet
+      if (node == nullptr) break;  // counted, but the push of an older one has not returned yet
       node->ops->run(*node);
-      ++done;
       left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
+      if (TicksToDuration(ElapsedTicks(begin, ReadTicks())) >= kTurn) break;
     }
     if (left != 0) {
       detail::PostLast(base, *this);  // as the worker's next work it would hold up all the rest
@@ -44,7 +55,10 @@ struct Strand::Core final : WorkNode {
   void DropAll() noexcept {
     for (std::size_t left = waiting.load(std::memory_order_acquire); left != 0;) {
       WorkNode* node = queue.TryPop();
-      if (node == nullptr) continue;
+      if (node == nullptr) {  // as above; there is no executor any more that could come back
+        std::this_thread::yield();
+        continue;
+      }
       node->ops->drop(*node);
       left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
     }

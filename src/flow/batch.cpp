@@ -39,11 +39,14 @@ namespace {
 // Collects failures; what lacks memory on the way becomes an error of its own.
 class Failures {
  public:
-  explicit Failures(const Error& left_out) noexcept : left_out_(left_out) {}
+  Failures(const Error& left_out, std::size_t stop_cause) noexcept
+      : left_out_(left_out), stop_cause_(stop_cause) {}
   void Add(std::size_t index, TaskCore& core) noexcept {
     ++total_;
+    const auto phase = core.PhaseNow();
     // One that has not ended was not started here: the job has ended without it.
-    if (core.PhaseNow() == kCompleted || !core.IsTerminal()) return;
+    if (phase <= kCompleted) return;
+    if (stop_cause_ != kNoTask && index != stop_cause_ && phase == kCancelled) return;  // it was just stopped
     Error error = ReadError(core);
     if (left_out_ && error == left_out_) return;
     try {
@@ -53,12 +56,14 @@ class Failures {
     }
   }
   [[nodiscard]] Error Join() noexcept {
+    PutFirst(parts_, stop_cause_);
     return out_of_memory_ ? Error(Errc::OutOfResources)
                           : Error::Join(std::move(parts_), {.failures = 0, .total = total_});
   }
 
  private:
   const Error& left_out_;
+  const std::size_t stop_cause_;
   std::vector<IndexedError> parts_;
   std::size_t total_ = 0;
   bool out_of_memory_ = false;
@@ -67,7 +72,7 @@ class Failures {
 }  // namespace
 
 Error JoinErrors(const TaskList& tasks, const Error& left_out) noexcept {
-  Failures failures(left_out);
+  Failures failures(left_out, tasks.stop_cause);
   for (std::size_t i = 0; i < tasks.entries.size(); ++i) {
     if (TaskCore* core = tasks.entries[i].core) failures.Add(i, *core);
   }
@@ -142,7 +147,7 @@ bool Batch::RunElsewhere(Member& member) noexcept {
 
 void Batch::Settle(Member& member) noexcept {
   TaskCore& core = *member.Task();
-  if (core.PhaseNow() != kCompleted) NoteFailure(ReadError(core));
+  if (core.PhaseNow() != kCompleted && !WasStopped(core)) NoteFailure(ReadError(core), member.mark);
   member.task.store(nullptr, sync::memory_order_relaxed);
   CountDone(member);
 }
@@ -155,7 +160,7 @@ void Batch::Watch(BatchEntry& entry) noexcept {
   entry.crew = this;
   entry.notify = WatchedEnded;
   if (members_ == nullptr ? AddOwnWaiter(*entry.core, entry) : AddWaiter(*entry.core, entry)) return;
-  NoteEnd(ReadError(*entry.core));
+  NoteEnd(entry, ReadError(*entry.core));
   (void)LeaveAsLast();
 }
 
@@ -165,12 +170,13 @@ void Batch::WatchOther(BatchEntry& entry) noexcept {
   entry.notify = WatchedEnded;
   TaskCore& core = *entry.core;
   if (AddMirroredWaiter(core, *parent_, entry)) return;
-  NoteEnd(core.IsTerminal() ? ReadError(core) : Ended());
+  NoteEnd(entry, core.IsTerminal() ? ReadError(core) : Ended());
   (void)LeaveAsLast();
 }
 
-void Batch::NoteEnd(const Error& error) noexcept {
-  if (error) NoteFailure(error);
+void Batch::NoteEnd(const BatchEntry& entry, const Error& error) noexcept {
+  if (error && !WasStopped(*entry.core))
+    NoteFailure(error, static_cast<std::size_t>(&entry - tasks_.entries.data()));
   state_->done.fetch_add(1, sync::memory_order_relaxed);
 }
 
@@ -184,8 +190,9 @@ void Batch::EndBodiless() noexcept {
 
 TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept {
   if (notice != Notice::Ended) return nullptr;
-  auto& self = static_cast<Batch&>(*static_cast<BatchEntry&>(waiter).crew);
-  self.NoteEnd(core.PhaseNow() == kCompleted ? Error() : ReadError(core));
+  const auto& entry = static_cast<BatchEntry&>(waiter);
+  auto& self = static_cast<Batch&>(*entry.crew);
+  self.NoteEnd(entry, ReadError(core));  // of the task, or of its mirror
   TaskCore& owner = self.Owner();
   return self.LeaveAsLast() ? &owner : nullptr;  // posted: this call belongs to somebody who completes a task
 }
@@ -217,6 +224,7 @@ void Batch::Abandon(const Error& error) noexcept {
 }
 
 void Batch::Collect(BodyResult& result) noexcept {
+  tasks_.stop_cause = StopCause();
   if (collect_ != nullptr) {
     try {
       collect_(Owner(), tasks_, result);
@@ -231,7 +239,7 @@ void Batch::Collect(BodyResult& result) noexcept {
 
 // JoinErrors() and Clear() in one walk.
 Error Batch::TakeErrors(const Error& left_out) noexcept {
-  Failures failures(left_out);
+  Failures failures(left_out, tasks_.stop_cause);
   for (std::size_t i = 0; i < size_; ++i) {
     FetchAhead(tasks_.entries, i);
     TaskCore* core = std::exchange(tasks_.entries[i].core, nullptr);

@@ -36,7 +36,7 @@ class Batch final : public Crew {
   void SubmitAll() noexcept;
   void Watch(BatchEntry& entry) noexcept;
   void WatchOther(BatchEntry& entry) noexcept;
-  void NoteEnd(const Error& error) noexcept;
+  void NoteEnd(const BatchEntry& entry, const Error& error) noexcept;
   static TaskCore* WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept;
 
   TaskList tasks_;

@@ -25,8 +25,10 @@ void Consumer::Settle(Member& member) noexcept {
   TaskCore& core = *member.Task();
   if (core.PhaseNow() != kCompleted) {
     const Error error = core.IsTerminal() ? ReadError(core) : Ended();
-    KeepError(member.mark / 2, error);
-    NoteFailure(error);
+    if (!WasStopped(core)) {
+      KeepError(member.mark / 2, error);
+      NoteFailure(error, member.mark / 2);
+    }
   }
   member.task.store(nullptr, sync::memory_order_relaxed);
   CountDone(member);
@@ -58,6 +60,7 @@ void Consumer::Collect(BodyResult& result) noexcept {
   Error joined;
   try {
     std::vector<IndexedError> parts(errors_.begin(), errors_.begin() + static_cast<std::ptrdiff_t>(kept_));
+    PutFirst(parts, StopCause());
     joined = Error::Join(std::move(parts), {.failures = failures_, .total = done});
   } catch (...) {
     joined = Errc::OutOfResources;
@@ -91,11 +94,12 @@ Pull ChannelConsumer::Next(Member& member) noexcept {
   Place& place = PlaceOf(member);
   if (std::exchange(place.waits, false)) return Arrived(member, place);
   if (IsOver()) return Pull::End;
+  place.context = parent_;
   if (channel_.TryRecvInto(place)) return Accept(member, extract_(place.item), place.number - first_);
   return Wait(member, place);
 }
 
-// The node was notified: it holds an item, or the channel is closed.
+// The node was notified: it holds an item, or the channel is closed, or the context has ended.
 Pull ChannelConsumer::Arrived(Member& member, Place& place) noexcept {
   if (place.result != ChannelWait::Done) return Pull::End;
   // What came too late goes to the next who receives.
@@ -127,6 +131,12 @@ void ChannelConsumer::Abandon(const Error& error) noexcept {
   Sweep(members_[limit_]);
 }
 
+// Where nothing was swept, all have left before. A channel that was drained is closed already.
+void ChannelConsumer::Collect(BodyResult& result) noexcept {
+  EndEarly();
+  Consumer::Collect(result);
+}
+
 // Its item goes to the next who receives, like all that comes too late.
 void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
   Place& place = PlaceOf(member);
@@ -141,6 +151,7 @@ void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
 }
 
 void ChannelConsumer::Sweep(Member& /*sweeper*/) noexcept {
+  EndEarly();  // before the running tasks have left: one of them may be sending
   for (std::size_t i = AllStarted(); i-- > 0;) {
     if (!channel_.CancelWait(places_[i])) continue;
     places_[i].waits = false;
@@ -242,10 +253,11 @@ Error CheckArguments(const Where& where, Concurrency count, const JobOptions& op
 }  // namespace
 
 Job ConsumeChannel(const Where& where, Concurrency count, ChannelCore& channel, ExtractFn extract,
-                   JobOptions&& options) {
+                   ConsumeOptions&& options) {
   if (Error error = CheckArguments(where, count, options)) return MakeFailedJob(std::move(error), where);
+  const EarlyEnd early_end = options.early_end;
   return StartConsumer(where, count, std::move(options),
-                       [&] { return new ChannelConsumer(channel, extract); });
+                       [&] { return new ChannelConsumer(channel, extract, early_end); });
 }
 
 Job ConsumePulled(const Where& where, Concurrency count, PullFn&& pull, std::size_t total,

@@ -51,8 +51,8 @@ class Consumer : public Crew {
 // closed, or the sweeper takes the node back because the context has ended.
 class ChannelConsumer final : public Consumer {
  public:
-  ChannelConsumer(ChannelCore& channel, ExtractFn extract) noexcept
-      : Consumer(0), channel_(channel), extract_(extract), first_(channel.Received()) {
+  ChannelConsumer(ChannelCore& channel, ExtractFn extract, EarlyEnd early_end) noexcept
+      : Consumer(0), channel_(channel), extract_(extract), early_end_(early_end), first_(channel.Received()) {
     channel_.Ref();
   }
   ~ChannelConsumer() override;
@@ -72,14 +72,20 @@ class ChannelConsumer final : public Consumer {
   bool HasMore() const noexcept override { return !channel_.IsClosed() || channel_.Size() != 0; }
   void Sweep(Member& sweeper) noexcept override;
   void Abandon(const Error& error) noexcept override;
+  void Collect(BodyResult& result) noexcept override;
   void GiveBack(Member& member, const Error& error) noexcept override;
 
   [[nodiscard]] Pull Wait(Member& member, Place& place) noexcept;
   [[nodiscard]] Pull Arrived(Member& member, Place& place) noexcept;
+  // Nothing more is taken.
+  void EndEarly() noexcept {
+    if (early_end_ == EarlyEnd::Closes) channel_.Close();
+  }
   [[nodiscard]] Place& PlaceOf(const Member& member) noexcept { return places_[&member - members_]; }
 
   ChannelCore& channel_;
   ExtractFn extract_;
+  const EarlyEnd early_end_;
   const std::uint64_t first_;  // how many items others had received before
   Place* places_ = nullptr;
 };

@@ -224,15 +224,29 @@ bool Crew::ParkOther(Member& member) noexcept {
   return AddMirroredWaiter(*member.Task(), *parent_, member);
 }
 
-void Crew::NoteFailure(const Error& error) noexcept {
+// A body that leaves after the failure has ended its context is Cancelled, whatever it made of that. For a task
+// that was not started here the job does not wait then.
+bool Crew::WasStopped(const TaskCore& task) const noexcept {
+  const auto phase = task.PhaseNow();
+  return failed_.load(sync::memory_order_acquire) && (phase == kCancelled || phase < kCompleted);
+}
+
+void Crew::NoteFailure(const Error& error, std::size_t number) noexcept {
   const Error ended = Ended();
   if (ended && error == ended) {
     state_->failures.fetch_add(1, sync::memory_order_relaxed);
     return;
   }
   state_->NoteFailure(error);
-  if (scope_ != nullptr && !failed_.exchange(true, sync::memory_order_relaxed))
-    EndScope(*scope_, Errc::Cancelled);
+  if (scope_ == nullptr || failed_.exchange(true, sync::memory_order_acq_rel)) return;
+  stop_cause_ = number;
+  EndScope(*scope_, Errc::Cancelled);
+}
+
+void PutFirst(std::vector<IndexedError>& parts, std::size_t index) noexcept {
+  const auto at = std::find_if(parts.begin(), parts.end(),
+                               [index](const IndexedError& part) { return part.index == index; });
+  if (at != parts.end()) std::rotate(parts.begin(), at, at + 1);
 }
 
 // ---- those who wait ----

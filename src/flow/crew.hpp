@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/crew_block.hpp>
@@ -112,7 +113,12 @@ class Crew {
   // come already.
   [[nodiscard]] bool Park(Member& member) noexcept;
   [[nodiscard]] bool ParkOther(Member& member) noexcept;
-  void NoteFailure(const Error& error) noexcept;
+  // True when `task`, which has not completed, was only ended by the failure of another one.
+  [[nodiscard]] bool WasStopped(const TaskCore& task) const noexcept;
+  // Counts a failure that was not just stopped; the first one stops the others when the options say so.
+  void NoteFailure(const Error& error, std::size_t number) noexcept;
+  // The number of the task whose failure stopped the others; kNoTask when none did. After all have left.
+  [[nodiscard]] std::size_t StopCause() const noexcept { return stop_cause_; }
   void Join() noexcept { parties_.fetch_add(1, sync::memory_order_relaxed); }
   // True for the last one, who has to see to it that Complete() is called.
   [[nodiscard]] bool LeaveAsLast() noexcept;
@@ -166,11 +172,15 @@ class Crew {
   EndLink link_;
   sync::atomic<std::uint32_t> gate_{kClosed};
   sync::atomic<bool> failed_{false};
+  std::size_t stop_cause_ = kNoTask;  // written by the thread that has set `failed_`
   std::unique_ptr<ProgressReporter> reporter_;
   JobState own_state_;  // of an owner that is no Job
   alignas(64) sync::atomic<std::size_t> parties_{0};
   sync::atomic<std::size_t> started_{0};
 };
+
+// Puts the part with this index, if there is one, before the others.
+void PutFirst(std::vector<IndexedError>& parts, std::size_t index) noexcept;
 
 [[nodiscard]] std::uint64_t TurnTicks() noexcept;
 

@@ -21,19 +21,21 @@ using detail::TokenBucket;
 
 namespace {
 
-enum class Grant : std::uint8_t { Waiting, Granted, TooLate, ShutDown };
+enum class Grant : std::uint8_t { Waiting, Granted, Ended, TooLate, ShutDown };
 
 // One that waits. `notify` is called once, without a lock, after `grant` was set, and is the last access.
 struct PermitWaiter : detail::ListNode<> {
-  Executor* executor = nullptr;  // its clock and its timers
+  ContextNode* context = nullptr;
+  TimerService* timers = nullptr;  // of the executor at the bottom: a strand may go meanwhile
   std::size_t count = 0;
   Grant grant = Grant::Waiting;  // under the limiter's lock until `notify` was called
   void (*notify)(PermitWaiter& self) noexcept = nullptr;
 };
 
 struct BlockedThread : PermitWaiter, detail::LinkedWait {
-  BlockedThread(ContextNode& context, std::size_t permits) noexcept : LinkedWait(&context) {
-    executor = &detail::ExecutorOf(context);
+  BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept : LinkedWait(&of_wait) {
+    context = &of_wait;
+    timers = &detail::LastingExecutorOf(of_wait).Timers();
     count = permits;
     notify = [](PermitWaiter& self) noexcept { static_cast<BlockedThread&>(self).Finish(); };
   }
@@ -41,8 +43,19 @@ struct BlockedThread : PermitWaiter, detail::LinkedWait {
 
 constexpr const char* kAcquire = "RateLimiter::Acquire";
 
-Error ErrorOf(Grant grant, const detail::ContextNode& node) noexcept {
+TimePoint NowOf(const ContextNode& node) noexcept { return detail::LastingExecutorOf(node).Now(); }
+
+// `now` is by the clock that all waiters share.
+bool HasEnded(const PermitWaiter& waiter, TimePoint now) noexcept {
+  return now >= waiter.context->scope->deadline || detail::IsMarkedEnded(*waiter.context);
+}
+
+Error ErrorOf(Grant grant, ContextNode& node) noexcept {
   switch (grant) {
+    case Grant::Ended: {
+      Error ended = detail::EndOf(node);
+      return ended ? ended : Error(Errc::DeadlineExceeded);
+    }
     case Grant::TooLate:
       return Errc::DeadlineExceeded;
     case Grant::ShutDown:
@@ -88,6 +101,9 @@ TokenBucket MakeBucket(Rate rate, std::size_t& burst) {
 
 // Everybody who waits stands in one queue; one timer is armed for the first. The timer's thread may still be
 // on its way here when the last waiter has left and the limiter goes, so the state is counted.
+//
+// Every call that looks at the queue drops a first waiter whose context has ended. The time is an argument:
+// clocks and executors may be the user's, so they are asked without the lock.
 struct RateLimiter::State : detail::GuardedTimer {
   using Waiters = detail::IntrusiveList<PermitWaiter>;
 
@@ -112,27 +128,34 @@ struct RateLimiter::State : detail::GuardedTimer {
     if (refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete this;
   }
 
-  [[nodiscard]] bool TryTake(Executor* executor, std::size_t count) noexcept {
-    const std::lock_guard lock(mutex);
-    return waiters.Empty() && bucket.TryTake(executor != nullptr ? executor->Now() : Clock::now(), count);
+  [[nodiscard]] bool TryTake(TimePoint now, std::size_t count) noexcept {
+    Waiters served;
+    bool taken = false;
+    {
+      const std::lock_guard lock(mutex);
+      if (!waiters.Empty() && HasEnded(*waiters.Front(), now)) ServeFirst(now, served);
+      taken = waiters.Empty() && bucket.TryTake(now, count);
+    }
+    NotifyAll(served);
+    return taken;
   }
 
   // Grants the permits, queues the waiter, or says that they would come too late.
-  [[nodiscard]] Grant TakeOrWait(PermitWaiter& waiter, TimePoint deadline) noexcept {
-    const std::lock_guard lock(mutex);
-    const TimePoint now = waiter.executor->Now();
-    if (waiters.Empty() && bucket.TryTake(now, waiter.count)) return Grant::Granted;
-    const std::uint64_t ahead = queued > kMost - waiter.count ? kMost : queued + waiter.count;
-    if (SaturatingAdd(now, bucket.TimeUntil(now, ahead)) > deadline) return Grant::TooLate;
-    queued += waiter.count;
-    waiters.PushBack(waiter);
-    if (waiters.Front() != &waiter || ArmForFirst()) return Grant::Waiting;
-    Remove(waiter);
-    return Grant::ShutDown;
+  [[nodiscard]] Grant TakeOrWait(PermitWaiter& waiter) noexcept {
+    const TimePoint now = NowOf(*waiter.context);
+    Waiters served;
+    Grant grant = Grant::Waiting;
+    {
+      const std::lock_guard lock(mutex);
+      grant = TakeOrQueue(waiter, now, served);
+    }
+    NotifyAll(served);
+    return grant;
   }
 
   // True when the waiter has left unserved; false when it was, or is being, notified.
   [[nodiscard]] bool Leave(PermitWaiter& waiter) noexcept {
+    const TimePoint now = NowOf(*waiter.context);
     Waiters served;
     {
       const std::lock_guard lock(mutex);
@@ -140,7 +163,7 @@ struct RateLimiter::State : detail::GuardedTimer {
       const bool was_first = waiters.Front() == &waiter;
       Remove(waiter);
       // Those behind need less, perhaps nothing more.
-      if (was_first) ServeFirst(served);
+      if (was_first) ServeFirst(now, served);
     }
     NotifyAll(served);
     return true;
@@ -148,10 +171,18 @@ struct RateLimiter::State : detail::GuardedTimer {
 
   void OnTimer(TimerEvent event) noexcept {
     Waiters served;
+    ContextNode* first = nullptr;
     {
       const std::lock_guard lock(mutex);
       if (event == TimerEvent::ShutDown) DropStopped(served);
-      ServeFirst(served);
+      if (!waiters.Empty()) first = waiters.Front()->context;
+      if (first != nullptr) RefNode(*first);
+    }
+    if (first != nullptr) {
+      const TimePoint now = NowOf(*first);
+      UnrefNode(*first);
+      const std::lock_guard lock(mutex);
+      ServeFirst(now, served);
     }
     NotifyAll(served);
   }
@@ -172,36 +203,65 @@ struct RateLimiter::State : detail::GuardedTimer {
     served.PushBack(waiter);
   }
 
-  void ServeFirst(Waiters& served) noexcept {
+  [[nodiscard]] Grant TakeOrQueue(PermitWaiter& waiter, TimePoint now, Waiters& served) noexcept {
+    if (HasEnded(waiter, now)) return Grant::Ended;
+    if (!waiters.Empty() && HasEnded(*waiters.Front(), now)) ServeFirst(now, served);
+    if (waiters.Empty() && bucket.TryTake(now, waiter.count)) return Grant::Granted;
+    if (ComesTooLate(waiter, now)) {
+      DropEnded(now, served);  // they were counted, and want nothing any more
+      if (ComesTooLate(waiter, now)) return Grant::TooLate;
+    }
+    queued += waiter.count;
+    waiters.PushBack(waiter);
+    if (waiters.Front() != &waiter || ArmForFirst(now)) return Grant::Waiting;
+    Remove(waiter);
+    return Grant::ShutDown;
+  }
+
+  [[nodiscard]] bool ComesTooLate(const PermitWaiter& waiter, TimePoint now) noexcept {
+    const std::uint64_t ahead = queued > kMost - waiter.count ? kMost : queued + waiter.count;
+    const TimePoint deadline = waiter.context->scope->deadline;
+    return deadline != TimePoint::max() && SaturatingAdd(now, bucket.TimeUntil(now, ahead)) >= deadline;
+  }
+
+  void ServeFirst(TimePoint now, Waiters& served) noexcept {
     for (;;) {
       while (PermitWaiter* first = waiters.Front()) {
-        if (!bucket.TryTake(first->executor->Now(), first->count)) break;
-        Move(*first, Grant::Granted, served);
+        const bool ended = HasEnded(*first, now);
+        if (!ended && !bucket.TryTake(now, first->count)) break;
+        Move(*first, ended ? Grant::Ended : Grant::Granted, served);
       }
-      if (ArmForFirst()) return;
+      if (ArmForFirst(now)) return;
       DropStopped(served);
     }
   }
 
   // False when the timers of the first were closed: then none is armed.
-  [[nodiscard]] bool ArmForFirst() noexcept {
+  [[nodiscard]] bool ArmForFirst(TimePoint now) noexcept {
     PermitWaiter* first = waiters.Front();
-    TimerService* timers = first != nullptr ? &first->executor->Timers() : nullptr;
     // Also on the same timers: once they are closed, nothing may stay there that nobody knows of.
     if (armed_on != nullptr) armed_on->Cancel(*this);
     armed_on = nullptr;
     if (first == nullptr) return true;
-    const TimePoint now = first->executor->Now();
-    if (!timers->TrySchedule(*this, SaturatingAdd(now, bucket.TimeUntil(now, first->count)))) return false;
-    armed_on = timers;
+    const TimePoint due = SaturatingAdd(now, bucket.TimeUntil(now, first->count));
+    if (!first->timers->TrySchedule(*this, due)) return false;
+    armed_on = first->timers;
     return true;
   }
 
   // Those whose own timers tell no time any more; which timers have said so may not be `armed_on` by now.
   void DropStopped(Waiters& dropped) noexcept {
+    DropThose([](const PermitWaiter& waiter) { return !waiter.timers->IsRunning(); }, Grant::ShutDown,
+              dropped);
+  }
+  void DropEnded(TimePoint now, Waiters& dropped) noexcept {
+    DropThose([now](const PermitWaiter& waiter) { return HasEnded(waiter, now); }, Grant::Ended, dropped);
+  }
+  template <class Which>
+  void DropThose(Which which, Grant grant, Waiters& dropped) noexcept {
     for (PermitWaiter* waiter = waiters.Front(); waiter != nullptr;) {
       PermitWaiter* const behind = waiters.Next(*waiter);
-      if (!waiter->executor->Timers().IsRunning()) Move(*waiter, Grant::ShutDown, dropped);
+      if (which(*waiter)) Move(*waiter, grant, dropped);
       waiter = behind;
     }
   }
@@ -236,11 +296,11 @@ Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
     Error refusal = detail::RefusalOf(kAcquire, node);
     return refusal ? refusal : ended;
   }
-  if (state_->TryTake(&detail::ExecutorOf(node), count)) return {};
+  if (state_->TryTake(NowOf(node), count)) return {};
   if (detail::IsForked()) return detail::ForkedError(kAcquire);
   BlockedThread waiter(node, count);
   if (waiter.Failure()) return waiter.Failure();
-  Grant grant = state_->TakeOrWait(waiter, node.scope->deadline);
+  Grant grant = state_->TakeOrWait(waiter);
   if (grant == Grant::Waiting) {
     if (Error ended = waiter.Await([&] { return state_->Leave(waiter); })) return ended;
     grant = waiter.grant;
@@ -250,11 +310,11 @@ Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
 
 bool RateLimiter::TryAcquire(std::size_t count) noexcept {
   const ContextNode* node = detail::CurrentTask();
-  return state_->TryTake(node != nullptr ? &detail::ExecutorOf(*node) : nullptr, count);
+  return state_->TryTake(node != nullptr ? NowOf(*node) : Clock::now(), count);
 }
 
 bool RateLimiter::TryAcquire(const Context& context, std::size_t count) noexcept {
-  return state_->TryTake(&context.GetExecutor(), count);
+  return state_->TryTake(NowOf(detail::ContextAccess::Node(context)), count);
 }
 
 std::size_t RateLimiter::Burst() const noexcept { return state_->burst; }

@@ -15,14 +15,14 @@ namespace {
 constexpr std::size_t kFirstSlots = 8;
 constexpr std::size_t kLargeRing = std::size_t{256} * 1024;  // bytes; kept for the next items up to this size
 
-void Notify(ChannelWaiter* waiter) noexcept {
-  if (waiter != nullptr) waiter->notify(*waiter);
-}
-
-Error ErrorOf(ChannelWait result) noexcept {
+// `node` is the context of an operation that has ended with `Ended`.
+Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
+  if (result == ChannelWait::Done) return {};
   switch (result) {
     case ChannelWait::Closed:
       return Errc::Closed;
+    case ChannelWait::Ended:
+      return EndOf(*node);
     case ChannelWait::OutOfMemory:
       return Errc::OutOfResources;
     default:
@@ -30,15 +30,12 @@ Error ErrorOf(ChannelWait result) noexcept {
   }
 }
 
-// Hands the outcome to a waiter that has left its queue.
-ChannelWaiter* Resolve(ChannelWaiter& waiter, ChannelWait result) noexcept {
-  waiter.result = result;
-  return &waiter;
-}
+bool HasEnded(ContextNode* node) noexcept { return node != nullptr && IsMarkedEnded(*node); }
 
 struct ThreadWaiter : ChannelWaiter, LinkedWait {
-  ThreadWaiter(ContextNode* context, void* place) noexcept : LinkedWait(context) {
+  ThreadWaiter(ContextNode* of_wait, void* place) noexcept : LinkedWait(of_wait) {
     item = place;
+    context = of_wait;
     notify = [](ChannelWaiter& waiter) noexcept { static_cast<ThreadWaiter&>(waiter).Finish(); };
   }
 };
@@ -57,127 +54,251 @@ void ThrowNegativeCapacity(long long capacity) {
 
 ChannelCore::~ChannelCore() {
   const std::size_t count = Size();
-  for (std::size_t i = 0; i < count; ++i) ops_.destroy(At(head_ + i));
-  FreeSlots();
+  for (std::size_t i = 0; i < count; ++i) ops_.destroy(slots_.At(head_ + i));
+}
+
+// ---- memory ----
+
+ChannelSlots::ChannelSlots(const ItemOps& ops, std::size_t count) noexcept : ops_(&ops) {
+  if (count > ChannelCore::kUnbounded / 2 / ops.size) return;
+  const std::size_t slots = std::bit_ceil(count < kFirstSlots ? kFirstSlots : count);
+  memory_ =
+      static_cast<std::byte*>(::operator new(slots* ops.size, std::align_val_t{ops.alignment}, std::nothrow));
+  if (memory_ != nullptr) count_ = slots;
+}
+
+ChannelSlots::~ChannelSlots() {
+  if (memory_ != nullptr) ::operator delete(memory_, std::align_val_t{ops_->alignment});
+}
+
+// ---- what an operation needs from outside the lock ----
+
+// Lives outside the lock: fetches what a step under the lock has asked for, and does what is left to do.
+class ChannelCore::Errand {
+ public:
+  Errand() noexcept = default;
+  Errand(const Errand&) = delete;
+  Errand& operator=(const Errand&) = delete;
+  ~Errand() {
+    while (ChannelWaiter* waiter = told_.PopFront()) waiter->notify(*waiter);
+    if (looked_at_ != nullptr) [[unlikely]]
+      UnrefNode(*looked_at_);
+  }
+
+  // ---- the lock is held ----
+
+  // Hands the outcome to a waiter, which leaves its queue.
+  void Resolve(ChannelWaiter& waiter, ChannelWait result) noexcept {
+    waiter.Unlink();
+    waiter.result = result;
+    told_.PushBack(waiter);
+  }
+  // False when the deadline of `node` has to be looked at first. A reference keeps it for that.
+  [[nodiscard]] bool KnowsClockOf(ContextNode& node) noexcept {
+    if ((node.scope->flags & ContextNode::kDeadline) == 0 || &node == looked_at_) return true;
+    RefNode(node);
+    to_look_at_ = &node;
+    return false;
+  }
+  void AskForSlots(std::size_t count) noexcept { wanted_ = count; }
+  [[nodiscard]] bool HasFailed() const noexcept { return failed_; }
+  [[nodiscard]] bool IsIncomplete() const noexcept { return wanted_ != 0 || to_look_at_ != nullptr; }
+
+  ChannelSlots slots;  // in reserve; what is no longer used comes back here
+
+  // ---- without the lock ----
+
+  void Fetch(const ItemOps& ops) noexcept {
+    if (const std::size_t count = std::exchange(wanted_, 0); count != 0) {
+      slots = ChannelSlots(ops, count);
+      failed_ = slots.Count() == 0;
+    }
+    if (to_look_at_ == nullptr) return;
+    if (looked_at_ != nullptr) UnrefNode(*looked_at_);
+    looked_at_ = std::exchange(to_look_at_, nullptr);
+    (void)EndOf(*looked_at_);  // marks it when its time has come
+  }
+
+ private:
+  Waiters told_;
+  ContextNode* to_look_at_ = nullptr;
+  ContextNode* looked_at_ = nullptr;  // kept, so that its address means no other
+  std::size_t wanted_ = 0;
+  bool failed_ = false;
+};
+
+template <class Step>
+ChannelWait ChannelCore::Run(Step step) noexcept {
+  Errand errand;
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      const ChannelWait result = step(errand);
+      if (!errand.IsIncomplete()) [[likely]]
+        return result;
+    }
+    errand.Fetch(ops_);
+  }
 }
 
 // ---- the ring; the lock is held ----
 
-bool ChannelCore::GrowTo(std::size_t count) noexcept {
-  if (count <= slot_count_) return true;
-  if (count > kUnbounded / 2 / ops_.size) return false;
-  const std::size_t slots = std::bit_ceil(count < kFirstSlots ? kFirstSlots : count);
-  void* memory = ::operator new(slots* ops_.size, std::align_val_t{ops_.alignment}, std::nothrow);
-  if (memory == nullptr) return false;
-  auto* fresh = static_cast<std::byte*>(memory);
+// True when `count` items fit. Otherwise `errand` was asked for memory, or could not get it.
+bool ChannelCore::HasRoomFor(std::size_t count, Errand& errand) noexcept {
+  if (count <= slots_.Count()) return true;
+  if (count > errand.slots.Count()) {
+    if (!errand.HasFailed()) errand.AskForSlots(count);
+    return false;
+  }
   const std::size_t items = Size();
-  for (std::size_t i = 0; i < items; ++i) ops_.relocate(fresh + i * ops_.size, At(head_ + i));
-  FreeSlots();
-  slots_ = fresh;
-  slot_count_ = slots;
+  for (std::size_t i = 0; i < items; ++i) ops_.relocate(errand.slots.At(i), slots_.At(head_ + i));
+  std::swap(slots_, errand.slots);
   head_ = 0;
   return true;
 }
 
-void ChannelCore::FreeSlots() noexcept {
-  if (slots_ != nullptr) ::operator delete(slots_, std::align_val_t{ops_.alignment});
-  slots_ = nullptr;
-  slot_count_ = 0;
+// The first waiter whose context goes on; those before it are resolved. Null when there is none, or when
+// `errand` has to look at a clock first.
+ChannelWaiter* ChannelCore::FirstOf(Waiters& queue, Errand& errand) noexcept {
+  while (ChannelWaiter* first = queue.Front()) {
+    if (!HasEnded(first->context)) {
+      return first->context == nullptr || errand.KnowsClockOf(*first->context) ? first : nullptr;
+    }
+    errand.Resolve(*first, ChannelWait::Ended);
+  }
+  return nullptr;
 }
 
-ChannelWait ChannelCore::Put(void* item, ChannelWaiter*& woken) noexcept {
+void ChannelCore::HandTo(ChannelWaiter& receiver, void* item, Errand& errand) noexcept {
+  ops_.move(receiver.item, item);
+  receiver.number = received_++;
+  errand.Resolve(receiver, ChannelWait::Done);
+}
+
+ChannelWait ChannelCore::Put(void* item, ContextNode* context, Errand& errand) noexcept {
   if (IsClosed()) return ChannelWait::Closed;
-  if (ChannelWaiter* receiver = receivers_.PopFront()) {
-    ops_.move(receiver->item, item);
-    receiver->number = received_++;
-    woken = Resolve(*receiver, ChannelWait::Done);
-    return ChannelWait::Done;
+  if (HasEnded(context)) return ChannelWait::Ended;
+  if (!receivers_.Empty()) {
+    ChannelWaiter* receiver = FirstOf(receivers_, errand);
+    if (errand.IsIncomplete()) return ChannelWait::Waiting;
+    if (receiver != nullptr) {
+      HandTo(*receiver, item, errand);
+      return ChannelWait::Done;
+    }
   }
   const std::size_t count = Size();
   if (count >= capacity_) return ChannelWait::Waiting;
-  if (!GrowTo(count + 1)) return ChannelWait::OutOfMemory;
-  ops_.move(At(head_ + count), item);
+  if (!HasRoomFor(count + 1, errand)) return ChannelWait::OutOfMemory;
+  ops_.move(slots_.At(head_ + count), item);
   SetCount(count + 1);
   return ChannelWait::Done;
 }
 
-ChannelWait ChannelCore::Take(void* to, ChannelWaiter*& woken) noexcept {
+ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) noexcept {
+  if (HasEnded(context)) return ChannelWait::Ended;
   std::size_t count = Size();
   if (count == 0) return IsClosed() ? ChannelWait::Closed : ChannelWait::Waiting;
-  ops_.relocate(to, At(head_++));
+  ChannelWaiter* sender = nullptr;
+  if (!senders_.Empty() && count <= capacity_) {
+    sender = FirstOf(senders_, errand);
+    if (errand.IsIncomplete()) return ChannelWait::Waiting;
+  }
+  ops_.relocate(to, slots_.At(head_++));
   ++received_;
   --count;
-  if (ChannelWaiter* sender = count < capacity_ ? senders_.PopFront() : nullptr) {
-    ops_.move(At(head_ + count), sender->item);
-    woken = Resolve(*sender, ChannelWait::Done);
+  if (sender != nullptr) {
+    ops_.move(slots_.At(head_ + count), sender->item);
+    errand.Resolve(*sender, ChannelWait::Done);
     ++count;
   }
   SetCount(count);
-  if (count == 0 && slot_count_ * ops_.size > kLargeRing) FreeSlots();
+  if (count == 0 && slots_.Bytes() > kLargeRing) std::swap(slots_, errand.slots);
   return ChannelWait::Done;
 }
 
 // ---- without waiting ----
 
-ChannelWait ChannelCore::TryPut(void* item) noexcept {
-  ChannelWaiter* woken = nullptr;
-  auto result = ChannelWait::Waiting;
+// Both begin with the common case, in which there is no waiter and nothing is needed from outside.
+
+ChannelWait ChannelCore::TryPut(void* item, ContextNode* context) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    result = Put(item, woken);
+    const std::size_t count = Size();
+    const bool has_room = count < capacity_ && count < slots_.Count();
+    if (has_room && receivers_.Empty() && !IsClosed() && !HasEnded(context)) {
+      ops_.move(slots_.At(head_ + count), item);
+      SetCount(count + 1);
+      return ChannelWait::Done;
+    }
   }
-  Notify(woken);
-  return result;
+  return Run([&](Errand& errand) { return Put(item, context, errand); });
 }
 
-ChannelWait ChannelCore::TryTake(void* to, std::uint64_t* number) noexcept {
-  ChannelWaiter* woken = nullptr;
-  auto result = ChannelWait::Waiting;
+ChannelWait ChannelCore::TryTake(void* to, ContextNode* context, std::uint64_t* number) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    result = Take(to, woken);
-    if (number != nullptr) *number = received_ - 1;
+    const std::size_t count = Size();
+    const bool frees = count == 1 && slots_.Bytes() > kLargeRing;
+    if (count != 0 && !frees && senders_.Empty() && !HasEnded(context)) {
+      ops_.relocate(to, slots_.At(head_++));
+      if (number != nullptr) *number = received_;
+      ++received_;
+      SetCount(count - 1);
+      return ChannelWait::Done;
+    }
   }
-  Notify(woken);
-  return result;
+  return Run([&](Errand& errand) {
+    const auto result = Take(to, context, errand);
+    if (number != nullptr) *number = received_ - 1;
+    return result;
+  });
+}
+
+Error ChannelCore::WhyNotSend(ContextNode* node) const noexcept {
+  if (node == nullptr) node = CurrentTask();
+  if (node != nullptr) {
+    if (Error ended = EndOf(*node)) return ended;
+  }
+  return IsClosed() ? Error(Errc::Closed) : Error();
+}
+
+Error ChannelCore::WhyNotTrySend() const noexcept {
+  if (IsClosed()) return Errc::Closed;
+  return Size() >= capacity_ ? Error(Errc::QueueFull) : Error();
 }
 
 Error ChannelCore::TrySend(void* item) noexcept {
-  const auto result = TryPut(item);
-  return result == ChannelWait::Waiting ? Error(Errc::QueueFull) : ErrorOf(result);
+  const auto result = TryPut(item, nullptr);
+  return result == ChannelWait::Waiting ? Error(Errc::QueueFull) : ErrorOf(result, nullptr);
 }
 
-bool ChannelCore::TryRecv(void* to) noexcept { return TryTake(to) == ChannelWait::Done; }
+bool ChannelCore::TryRecv(void* to) noexcept { return TryTake(to, nullptr, nullptr) == ChannelWait::Done; }
 
 bool ChannelCore::TryRecvInto(ChannelWaiter& waiter) noexcept {
-  return TryTake(waiter.item, &waiter.number) == ChannelWait::Done;
+  return TryTake(waiter.item, waiter.context, &waiter.number) == ChannelWait::Done;
 }
 
 // ---- call-backs ----
 
 ChannelWait ChannelCore::SendOrWait(ChannelWaiter& waiter) noexcept {
-  ChannelWaiter* woken = nullptr;
-  auto result = ChannelWait::Waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    result = waiter.result = Put(waiter.item, woken);
+  return Run([&](Errand& errand) {
+    const auto result = Put(waiter.item, waiter.context, errand);
+    if (errand.IsIncomplete()) return result;
+    waiter.result = result;
     if (result == ChannelWait::Waiting) senders_.PushBack(waiter);
-  }
-  Notify(woken);
-  return result;
+    return result;
+  });
 }
 
 ChannelWait ChannelCore::RecvOrWait(ChannelWaiter& waiter) noexcept {
-  ChannelWaiter* woken = nullptr;
-  auto result = ChannelWait::Waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    result = waiter.result = Take(waiter.item, woken);
+  return Run([&](Errand& errand) {
+    const auto result = Take(waiter.item, waiter.context, errand);
+    if (errand.IsIncomplete()) return result;
+    waiter.result = result;
     waiter.number = received_ - 1;
     if (result == ChannelWait::Waiting) receivers_.PushBack(waiter);
-  }
-  Notify(woken);
-  return result;
+    return result;
+  });
 }
 
 bool ChannelCore::CancelWait(ChannelWaiter& waiter) noexcept {
@@ -188,40 +309,33 @@ bool ChannelCore::CancelWait(ChannelWaiter& waiter) noexcept {
 }
 
 bool ChannelCore::PutBack(void* item) noexcept {
-  ChannelWaiter* woken = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    if (ChannelWaiter* receiver = receivers_.PopFront()) {
-      ops_.move(receiver->item, item);
-      receiver->number = received_++;
-      woken = Resolve(*receiver, ChannelWait::Done);
-    } else {
-      const std::size_t count = Size();
-      if (!GrowTo(count + 1)) return false;
-      ops_.move(At(--head_), item);
-      SetCount(count + 1);
+  const auto result = Run([&](Errand& errand) {
+    ChannelWaiter* receiver = FirstOf(receivers_, errand);
+    if (errand.IsIncomplete()) return ChannelWait::Waiting;
+    if (receiver != nullptr) {
+      HandTo(*receiver, item, errand);
+      return ChannelWait::Done;
     }
-  }
-  Notify(woken);
-  return true;
+    const std::size_t count = Size();
+    if (!HasRoomFor(count + 1, errand)) return ChannelWait::OutOfMemory;
+    ops_.move(slots_.At(--head_), item);
+    SetCount(count + 1);
+    return ChannelWait::Done;
+  });
+  return result == ChannelWait::Done;
 }
 
 bool ChannelCore::Close() noexcept {
-  Waiters woken;
-  {
-    const std::lock_guard lock(mutex_);
-    if (IsClosed()) return false;
+  const auto result = Run([this](Errand& errand) {
+    if (IsClosed()) return ChannelWait::Closed;
     // Release pairs with the acquire in IsClosed(): who sees it closed finds all items that were sent before.
     closed_.store(true, sync::memory_order_release);
-    woken.Splice(receivers_);
-    woken.Splice(senders_);
-    // From here on CancelWait() leaves them alone, so the list below is this thread's.
-    for (auto* waiter = woken.Front(); waiter != nullptr; waiter = woken.Next(*waiter)) {
-      Resolve(*waiter, ChannelWait::Closed);
+    for (Waiters* queue : {&receivers_, &senders_}) {
+      while (ChannelWaiter* waiter = queue->Front()) errand.Resolve(*waiter, ChannelWait::Closed);
     }
-  }
-  while (ChannelWaiter* waiter = woken.PopFront()) Notify(waiter);
-  return true;
+    return ChannelWait::Done;
+  });
+  return result == ChannelWait::Done;
 }
 
 std::uint64_t ChannelCore::Received() noexcept {
@@ -251,8 +365,8 @@ Error ChannelCore::Send(ContextNode* node, void* item) noexcept {
   if (node != nullptr) {
     if (Error ended = EndOf(*node)) return ended;
   }
-  const auto result = TryPut(item);
-  return result == ChannelWait::Waiting ? Sleep(kDirection, node, item) : ErrorOf(result);
+  const auto result = TryPut(item, node);
+  return result == ChannelWait::Waiting ? Sleep(kDirection, node, item) : ErrorOf(result, node);
 }
 
 Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
@@ -261,8 +375,8 @@ Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
   if (node != nullptr) {
     if (Error ended = EndOf(*node)) return ended;
   }
-  const auto result = TryTake(to);
-  return result == ChannelWait::Waiting ? Sleep(kDirection, node, to) : ErrorOf(result);
+  const auto result = TryTake(to, node, nullptr);
+  return result == ChannelWait::Waiting ? Sleep(kDirection, node, to) : ErrorOf(result, node);
 }
 
 Error ChannelCore::Sleep(const Direction& direction, ContextNode* node, void* item) noexcept {
@@ -270,9 +384,9 @@ Error ChannelCore::Sleep(const Direction& direction, ContextNode* node, void* it
   ThreadWaiter waiter(node, item);
   if (waiter.Failure()) return waiter.Failure();
   if (const auto result = (this->*direction.wait)(waiter); result != ChannelWait::Waiting)
-    return ErrorOf(result);
+    return ErrorOf(result, node);
   if (Error ended = waiter.Await([&] { return CancelWait(waiter); })) return ended;
-  return ErrorOf(waiter.result);
+  return ErrorOf(waiter.result, node);
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -48,21 +48,34 @@ bool TryRefNode(ContextNode& node) noexcept {
 
 // ---- polling ----
 
-Error SlowEndOf(ContextNode& node) noexcept {
+namespace {
+
+// The nearest node from `node` upwards that was marked as ended; null when it sees none.
+ContextNode* FindEnded(ContextNode& node) noexcept {
   const auto epoch = g_end_epoch.load(sync::memory_order_acquire);
-  if (epoch != node.seen_epoch.load(sync::memory_order_relaxed) ||
-      (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) != 0) {
-    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
-      // Acquire pairs with the release that set the flag: the cause is visible.
-      if ((at->state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0) return at->error.Get();
-      if ((at->flags & ContextNode::kShield) != 0) break;
-    }
-    // The ancestors learn it, too: whatever is born below them looks no further than itself.
-    for (ContextNode* at = &node; at != nullptr; at = at->parent) {
-      at->seen_epoch.store(epoch, sync::memory_order_relaxed);
-      if ((at->flags & ContextNode::kShield) != 0) break;
-    }
+  if (epoch == node.seen_epoch.load(sync::memory_order_relaxed) &&
+      (node.state.load(sync::memory_order_relaxed) & ContextNode::kEnded) == 0) {
+    return nullptr;
   }
+  for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+    // Acquire pairs with the release that set the flag: the cause is visible.
+    if ((at->state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0) return at;
+    if ((at->flags & ContextNode::kShield) != 0) break;
+  }
+  // The ancestors learn it, too: whatever is born below them looks no further than itself.
+  for (ContextNode* at = &node; at != nullptr; at = at->parent) {
+    at->seen_epoch.store(epoch, sync::memory_order_relaxed);
+    if ((at->flags & ContextNode::kShield) != 0) break;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool IsMarkedEnded(ContextNode& node) noexcept { return MayHaveEnded(node) && FindEnded(node) != nullptr; }
+
+Error SlowEndOf(ContextNode& node) noexcept {
+  if (const ContextNode* ended = FindEnded(node)) return ended->error.Get();
   ScopeNode& scope = *node.scope;
   if (scope.deadline != TimePoint::max() && LastingExecutorOf(scope).Now() >= scope.deadline) {
     EndScope(scope, Errc::DeadlineExceeded);

@@ -1,6 +1,6 @@
 #include <orchestrate/task/fork_join.hpp>
 
-#include <mutex>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -59,79 +59,6 @@ ForkPiece::ForkPiece(Fork& fork, void (*run_part)(ForkPiece&, Fork&),
                      void (*release_part)(ForkPiece&) noexcept) noexcept
     : WorkNode{&kPieceOps, nullptr}, owner(&fork), run(run_part), release(release_part) {}
 
-// ---- the region ----
-
-void ForkRegion::Run(void (*body)(void*, Fork&), void* data) {
-  struct EndLink : Link {
-    Fork* first = nullptr;
-  } link;
-  Fork fork(*this, nullptr);
-  link.first = &fork;
-  // Every fork looks why it is asked.
-  link.fire = [](Link& fired) noexcept -> Deferred* {
-    ForkAccess::AskAll(*static_cast<EndLink&>(fired).first);
-    return nullptr;
-  };
-  struct Tie {
-    TaskCore& core;
-    Link& link;
-    ~Tie() { RemoveLink(core, link); }
-  } const tie{core_, link};
-  if (!AddLink(core_, link)) EndOf(core_).Rethrow();
-  body(data, fork);
-}
-
-void ForkRegion::Offer(ForkPiece& piece) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    offered_.PushBack(piece);
-  }
-  PostBelow(core_, piece);
-}
-
-ForkRegion::Taken ForkRegion::TakeAny() noexcept {
-  ForkPiece* piece = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    for (piece = offered_.Front(); piece != nullptr; piece = offered_.Next(*piece)) {
-      if (!piece->Take()) continue;  // whoever did takes it out
-      piece->Unlink();
-      break;
-    }
-  }
-  return {piece, piece != nullptr && Unqueue(*piece)};
-}
-
-bool ForkRegion::Unqueue(ForkPiece& piece) noexcept {
-  if (runtime_ == nullptr || !detail::Unqueue(*runtime_, piece)) return false;
-  NoteRan(*runtime_);
-  return true;
-}
-
-void ForkRegion::Forget(ForkPiece& piece) noexcept {
-  const std::lock_guard lock(mutex_);
-  piece.Unlink();
-}
-
-void ForkRegion::Work(ForkPiece& piece) noexcept {
-  {
-    const FrameScope frame(core_);
-    try {
-      Fork fork(*this, &piece);
-      ForkAccess::CheckUse(fork);  // what came before it was entered asked nobody here
-      piece.run(piece, fork);
-      piece.succeeded = true;
-    } catch (...) {
-      piece.error = Error::FromCurrentException();
-    }
-  }
-  if (piece.error) ForkAccess::NoteFailure(*piece.owner);
-  // The last access to the region and to whoever joins the piece: both may be gone then. Release pairs with
-  // the acquire of the join: the value or the error is visible.
-  const auto waiting = piece.end.exchange(ForkPiece::kEnded, sync::memory_order_acq_rel);
-  if (waiting != 0) reinterpret_cast<ThreadWait*>(waiting)->Finish();  // NOLINT: what WaitFor() put there
-}
-
 Error BackwardRange(const char* verb, std::uint64_t items) noexcept {
   return MakeError([&]() -> Error {
     return {Errc::InvalidArgument,
@@ -170,7 +97,25 @@ Error RunRegion(const char* verb, const Where& where, void (*body)(void*, Fork&)
 Fork::Fork(detail::ForkRegion& region, detail::ForkPiece* piece) noexcept
     : Sharer(region.Runtime(), ShareAll), region_(region), piece_(piece) {}
 
-Context Fork::GetContext() const noexcept { return detail::ContextAccess::Share(region_.Core()); }
+Fork::~Fork() {
+  if (has_contexts_) region_.DropContexts(*this, 0);
+}
+
+Context Fork::GetContext() {
+  CheckThread("Fork::GetContext");
+  return region_.ContextOf(*this);
+}
+
+void Fork::DropContexts() noexcept { region_.DropContexts(*this, Depth() + 1); }
+
+void Fork::ThrowForeign(const char* verb) {
+  Error(Errc::InvalidArgument,
+        std::string(verb) +
+            ": the Fork belongs to a call on another thread; a child uses the Fork that "
+            "it is given, fn(Fork&)")
+      .Rethrow();
+  std::abort();
+}
 
 void Fork::Answer() {
   if (!TakeQuestion()) return;
@@ -179,13 +124,15 @@ void Fork::Answer() {
 }
 
 // Throws when the context has ended or somebody does not want the work here any more.
-void Fork::CheckUse() const {
+void Fork::CheckUse() {
   if (Error ended = detail::EndOf(region_.Core())) ended.Rethrow();
   bool is_stopped = failed_.load(sync::memory_order_acquire) != 0;
   for (const detail::ForkPiece* at = piece_; at != nullptr && !is_stopped; at = at->owner->piece_) {
     is_stopped = at->stopped.load(sync::memory_order_acquire);
   }
-  if (is_stopped) Error(Errc::Cancelled).Rethrow();
+  if (!is_stopped) return;
+  told_.store(true, sync::memory_order_relaxed);
+  Error(Errc::Cancelled).Rethrow();
 }
 
 bool Fork::ShareOldest() noexcept {
@@ -219,11 +166,27 @@ void Fork::Await(detail::ForkPiece& piece) {
   Error error = std::move(piece.error);
   if (!error) return;
   failed_.fetch_sub(1, sync::memory_order_relaxed);
+  region_.LeaveFailedJoin(*this, piece.depth);
+  told_.store(piece.told, sync::memory_order_relaxed);  // what is thrown is that piece's
   error.Rethrow();
+}
+
+void Fork::AwaitShared(detail::ForkPiece& piece) {
+  WaitFor(piece, true);
+  --shared_;
+  Await(piece);  // it has ended
+}
+
+void Fork::FailJoin(std::uint32_t depth) noexcept {
+  const bool was_told = told_.load(sync::memory_order_relaxed);
+  region_.FailJoin(*this, depth);
+  told_.store(was_told, sync::memory_order_relaxed);  // the failure here is no echo of itself
 }
 
 Error Fork::Stop(detail::ForkPiece& piece) noexcept {
   if (TakeBack(piece)) return {};
+  // Acquire pairs with the release in NoteFailure(). What fails later was stopped, or may have been.
+  const bool had_failed = piece.failed_at.load(sync::memory_order_acquire) != 0;
   // Release pairs with the acquire in Answer(), as does the question.
   piece.stopped.store(true, sync::memory_order_release);
   detail::AskSharers(region_.Runtime());
@@ -231,12 +194,15 @@ Error Fork::Stop(detail::ForkPiece& piece) noexcept {
   Error error = std::move(piece.error);
   if (!error) return {};
   failed_.fetch_sub(1, sync::memory_order_relaxed);
-  return error.Is(Errc::Cancelled) ? Error() : error;
+  return !had_failed || piece.told || error.Is(Errc::Cancelled) ? Error() : error;
 }
 
-void Fork::GoOnThrowing(const Error& of_sibling) {
-  // What was thrown here may be no more than the echo of the sibling's failure.
-  if (of_sibling && Error::FromCurrentException().Is(Errc::Cancelled)) of_sibling.Rethrow();
+void Fork::GoOnThrowing(const Error& of_sibling, std::uint32_t depth) {
+  region_.LeaveFailedJoin(*this, depth);
+  if (!of_sibling) throw;
+  // What was thrown here may be no more than the echo of the sibling's failure, whatever it looks like.
+  const bool is_echo = told_.exchange(false, sync::memory_order_relaxed);
+  if (is_echo || Error::FromCurrentException().Is(Errc::Cancelled)) of_sibling.Rethrow();
   throw;
 }
 

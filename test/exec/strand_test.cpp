@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -46,6 +47,25 @@ TEST_P(StrandOnWorkers, RunsInTheOrderOfArrival) {
   EXPECT_FALSE(runtime_.Run());
   ASSERT_EQ(order.size(), 1000U);
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(order[static_cast<std::size_t>(i)], i);
+}
+
+// A body that takes longer than a turn, while the base has something else to do.
+TEST(Strand, GivesWayAfterALongBody) {
+  ManualExecutor base;
+  Strand strand(base);
+  const Context on_strand = strand.Background();
+  std::vector<std::string> order;
+  const auto note = [&order](const char* what) { return [&order, what] { order.emplace_back(what); }; };
+  const auto first = Invoke(on_strand, [&] {
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < 2ms) {
+    }
+    order.emplace_back("first");
+  });
+  const auto other = Invoke(base.Background(), note("other"));
+  const auto second = Invoke(on_strand, note("second"));
+  base.RunUntilIdle();
+  EXPECT_EQ(order, (std::vector<std::string>{"first", "other", "second"}));
 }
 
 TEST_P(StrandOnWorkers, RunsOneAtATimeForManyThreadsEachInItsOrder) {

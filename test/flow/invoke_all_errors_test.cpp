@@ -87,6 +87,41 @@ TEST_P(InvokeAllErrorsTest, StopsAtTheFirstErrorAlsoWithoutALimit) {
   EXPECT_EQ(Elapsed(), 10ms);
 }
 
+// K55, D41
+TEST_P(InvokeAllErrorsTest, CountsWhatTheFirstCauseStoppedAsStopped) {
+  for (const int limit : {0, 3}) {
+    std::vector<Task<void>> tasks;
+    tasks.push_back(NewTask([](Context& c) -> Error {
+      return Error(Errc::Closed, "could not sleep").WithCause(Sleep(c, 1h).Wait());
+    }));
+    tasks.push_back(NewTask([](Context& c) {
+      if (Sleep(c, 1h).Wait()) throw std::runtime_error("could not sleep");
+    }));
+    tasks.push_back(FailingAfter(10ms, "e"));
+    const Job job = InvokeAll(ctx_, limit, tasks, OnError::Stop);
+    const Error error = job.Wait();
+    EXPECT_EQ(error.Message(), "1 of 3 failed: #2: e");
+    EXPECT_EQ(error.Code(), tasks[2].Wait().Code());
+    EXPECT_EQ(job.Failures(), 1U);
+    EXPECT_EQ(job.LastError().Message(), "e");
+  }
+}
+
+// D41
+TEST_P(InvokeAllErrorsTest, PutsTheFirstCauseFirst) {
+  Promise<void> late;
+  std::vector<Task<void>> tasks;
+  tasks.push_back(late.Task());
+  tasks.push_back(FailingAfter(10ms, "e"));
+  const Job job = InvokeAll(ctx_, 0, tasks, OnError::Stop);
+  EXPECT_TRUE(tasks[1].Wait());
+  EXPECT_FALSE(late.SetError(Error(Errc::QueueFull, "late")));  // it saw nothing of the end
+  const Error error = job.Wait();
+  EXPECT_EQ(error.Message(), "2 of 2 failed: #1: e; #0: late");
+  EXPECT_EQ(error.Code(), tasks[1].Wait().Code());
+  EXPECT_EQ(job.Failures(), 2U);
+}
+
 // D27
 TEST_P(InvokeAllErrorsTest, RefusesAnIntervalOfZero) {
   const Job job = InvokeAll(ctx_, 1, Numbers(1), JobOptions().WithProgress([](const Progress&) {}, 0ms));

@@ -1,17 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <orchestrate/exec/runtime.hpp>
-#include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/flow/rate_limiter.hpp>
 #include <orchestrate/task/task.hpp>
 #include <orchestrate/testkit/manual_clock.hpp>
-#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 
 namespace orchestrate {
@@ -164,6 +160,36 @@ TEST_P(RateLimiterWaits, ServesAtOnceWhomTheFirstHeldBack) {
   EXPECT_EQ(first.Wait(), Errc::Cancelled);
 }
 
+// K56, D42
+TEST_P(RateLimiterWaits, GrantsNothingToOneWhoseContextHasEnded) {
+  for (int round = 0; round < 50; ++round) {
+    while (limiter_.TryAcquire(context_)) {
+    }
+    const auto ended = context_.WithCancel();
+    const auto task = AcquireIn(ended);
+    ASSERT_TRUE(WaitForTimers(runtime_.GetExecutor(), 1));
+    ended.Cancel();
+    clock_.Advance(100ms);  // the permit of the one that waits, if it still does
+    ASSERT_EQ(task.Wait(), Errc::Cancelled) << "round " << round;
+    ASSERT_TRUE(limiter_.TryAcquire(context_)) << "round " << round;
+  }
+}
+
+// K56, D42
+TEST_P(RateLimiterWaits, AnEndedContextHoldsNobodyBack) {
+  for (int round = 0; round < 50; ++round) {
+    while (limiter_.TryAcquire(context_)) {
+    }
+    const auto ended = context_.WithCancel();
+    const auto task = AcquireIn(ended, 2);
+    ASSERT_TRUE(WaitForTimers(runtime_.GetExecutor(), 1));
+    clock_.Advance(100ms);
+    ended.Cancel();
+    ASSERT_TRUE(limiter_.TryAcquire(context_)) << "round " << round;
+    ASSERT_EQ(task.Wait(), Errc::Cancelled);
+  }
+}
+
 TEST_P(RateLimiterWaits, ReadsTheClockOfTheTaskItIsCalledIn) {
   ASSERT_TRUE(limiter_.TryAcquire(context_, 2));
   const auto attempt = [this](Context&) { return limiter_.TryAcquire(); };
@@ -181,86 +207,6 @@ TEST_P(RateLimiterWaits, ShutdownEndsThem) {
   EXPECT_EQ(runtime_.Shutdown(ShutdownMode::Cancel, 10s).Value(), 0U);
   EXPECT_TRUE(task.IsDone());
   EXPECT_TRUE(task.Wait());
-}
-
-// ---- shared by two executors ----
-
-// One that waits for all permits on a thread of its own, until `context` ends or it gets them.
-class WaitingThread {
- public:
-  WaitingThread(RateLimiter& limiter, const Context& context)
-      : context_(context.WithTimeout(1h).WithCancel()),
-        thread_([this, &limiter] { error_ = limiter.Acquire(context_, limiter.Burst()); }) {}
-  WaitingThread(const WaitingThread&) = delete;
-  WaitingThread& operator=(const WaitingThread&) = delete;
-  ~WaitingThread() { (void)Leave(); }
-
-  Error Leave() {
-    context_.Cancel();
-    return Join();
-  }
-  Error Join() {
-    if (thread_.joinable()) thread_.join();
-    return error_;
-  }
-
- private:
-  Context context_;
-  Error error_;  // of the thread
-  std::thread thread_;
-};
-
-struct CallingTimer : detail::Timer {
-  explicit CallingTimer(std::function<void()> callback) : call(std::move(callback)) {
-    fire = [](Timer& timer, detail::TimerEvent) noexcept { static_cast<CallingTimer&>(timer).call(); };
-  }
-  std::function<void()> call;
-};
-
-TEST(RateLimiter, TellsNobodyOfTheEndOfTimersThatAreNotTheirs) {
-  const test::Watchdog watchdog;
-  ManualExecutor ending;
-  ManualExecutor other;
-  RateLimiter limiter(10, 2);
-  ASSERT_TRUE(limiter.TryAcquire(other.Background(), 2));
-  WaitingThread first(limiter, ending.Background());
-  ASSERT_TRUE(WaitForTimers(ending, 2));  // the limiter's, and that of the deadline
-  WaitingThread second(limiter, other.Background());
-  ASSERT_TRUE(WaitForTimers(other, 1));
-  // Fires right before the limiter's timer, which is on its way by then, so that this is armed elsewhere.
-  CallingTimer before([&] { EXPECT_EQ(first.Leave(), Errc::Cancelled); });
-  ending.Timers().Schedule(before, ending.Now());
-  ending.Timers().Stop();
-  ending.Timers().FireDue();
-  other.Advance(200ms);
-  EXPECT_FALSE(second.Join());
-}
-
-TEST(RateLimiter, LeavesNothingInTimersThatAreClosed) {
-  const test::Watchdog watchdog;
-  ManualExecutor ending;
-  RateLimiter limiter(10, 2);
-  ASSERT_TRUE(limiter.TryAcquire(ending.Background(), 2));
-  WaitingThread first(limiter, ending.Background());
-  ASSERT_TRUE(WaitForTimers(ending, 2));
-  WaitingThread second(limiter, ending.Background());
-  ASSERT_TRUE(WaitForTimers(ending, 3));
-  std::size_t armed = 0;
-  CallingTimer before([&] {
-    armed = ending.Timers().Armed();
-    EXPECT_EQ(first.Leave(), Errc::Cancelled);
-    EXPECT_EQ(second.Join(), Errc::ShutDown);
-    armed -= ending.Timers().Armed();
-  });
-  ending.Timers().Schedule(before, ending.Now());
-  // More than are fired at once: the limiter's is still armed while the first fires.
-  std::vector<detail::Timer> many(1000);
-  for (auto& timer : many) {
-    timer.fire = [](detail::Timer&, detail::TimerEvent) noexcept {};
-    ending.Timers().Schedule(timer, ending.Now() + 1ms);
-  }
-  ending.Timers().Close();
-  EXPECT_EQ(armed, 1U) << "the limiter's";
 }
 
 // ---- with the real clock ----

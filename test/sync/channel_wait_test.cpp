@@ -111,6 +111,33 @@ TEST_P(ChannelWaits, CancelEndsAReceiveThatThenTakesNothing) {
   EXPECT_EQ(channel.TryRecv(), 1);
 }
 
+// K56, D42
+TEST_P(ChannelWaits, WhatIsSentAfterACancelStaysInside) {
+  for (int round = 0; round < 100; ++round) {
+    const Channel<int> channel(2);
+    const auto receiver = Invoke(context_, [&](Context& c) { return channel.Recv(c); });
+    ASSERT_TRUE(EventuallyWaiting(channel, 1));
+    EXPECT_TRUE(receiver.Cancel());
+    EXPECT_FALSE(channel.Send(1));
+    EXPECT_EQ(receiver.Wait(), Errc::Cancelled);
+    ASSERT_EQ(channel.TryRecv(), 1) << "round " << round;
+  }
+}
+
+// K56, D42
+TEST_P(ChannelWaits, ABlockedSendDeliversNothingAfterACancel) {
+  for (int round = 0; round < 100; ++round) {
+    const Channel<int> channel(1);
+    EXPECT_FALSE(channel.Send(1));
+    const auto sender = Invoke(context_, [&](Context& c) { return channel.Send(c, 2); });
+    ASSERT_TRUE(EventuallyWaiting(channel, 1));
+    EXPECT_TRUE(sender.Cancel());
+    EXPECT_EQ(channel.TryRecv(), 1);
+    EXPECT_EQ(sender.Wait(), Errc::Cancelled);
+    ASSERT_EQ(channel.TryRecv(), std::nullopt) << "round " << round;
+  }
+}
+
 TEST_P(ChannelWaits, CancelEndsASendThatKeepsItsValue) {
   const Channel<std::unique_ptr<int>> channel(1);
   EXPECT_FALSE(channel.Send(std::make_unique<int>(1)));

@@ -25,7 +25,7 @@ using ExtractFn = TaskCore* (*)(void* item) noexcept;
 using PullFn = Function<bool(Context& context, TaskCore*& core)>;
 
 [[nodiscard]] ORCHESTRATE_API Job ConsumeChannel(const Where& where, Concurrency count, ChannelCore& channel,
-                                                 ExtractFn extract, JobOptions&& options);
+                                                 ExtractFn extract, ConsumeOptions&& options);
 [[nodiscard]] ORCHESTRATE_API Job ConsumePulled(const Where& where, Concurrency count, PullFn&& pull,
                                                 std::size_t total, JobOptions&& options);
 
@@ -55,7 +55,7 @@ TaskCore* ExtractTask(void* item) noexcept {
 
 template <class T>
 Job StartConsume(const Where& where, Concurrency count, const Channel<Task<T>>& channel,
-                 JobOptions&& options) {
+                 ConsumeOptions&& options) {
   return ConsumeChannel(where, count, ChannelAccess::Core(channel), ExtractTask<T>, std::move(options));
 }
 
@@ -130,7 +130,8 @@ concept TaskSource = kIsTaskChannel<std::remove_cvref_t<S>> || kIsGenerator<std:
 ///                 `std::optional<Task<T>>`, until that is empty, never called by two at once; or any range
 ///                 of `Task<T>`, which is moved or copied and walked once. A task that was started before is
 ///                 not run again: it takes its turn until it has ended. Empty handles are skipped.
-/// @param options  what happens after a failure, and a progress call-back.
+/// @param options  what happens after a failure, a progress call-back, and whether the channel is closed when
+///                 the job ends early: by default it stays open, and producers may wait for room for ever.
 /// @return a job that ends when there are no more tasks and the last one has left. It fails with the joined
 /// errors of
 ///         the first 16 failures and the count of all; the index of an error is the task's place in the order

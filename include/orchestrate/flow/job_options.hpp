@@ -41,6 +41,31 @@ struct JobOptions {
 };
 
 using InvokeAllOptions = JobOptions;
-using ConsumeOptions = JobOptions;
+
+/// Says what a `Consume` does with its channel when it ends before that is closed and empty.
+enum class EarlyEnd : std::uint8_t {
+  LeavesOpen,  ///< Another one may go on with what is inside.
+  Closes       ///< Those that send get `Closed`; what is inside can still be received.
+};
+
+/// How `Consume` goes about its tasks: `JobOptions`, and what becomes of the channel.
+struct ConsumeOptions : JobOptions {
+  EarlyEnd early_end = EarlyEnd::LeavesOpen;  ///< Of no effect when the source is no channel.
+
+  ConsumeOptions() noexcept = default;
+  ConsumeOptions(JobOptions&& options) noexcept : JobOptions(std::move(options)) {}  // NOLINT: converts
+  ConsumeOptions(OnError what_on_error, EarlyEnd what_early_end = EarlyEnd::LeavesOpen) noexcept
+      : JobOptions(what_on_error), early_end(what_early_end) {}                    // NOLINT: as JobOptions
+  ConsumeOptions(EarlyEnd what_early_end) noexcept : early_end(what_early_end) {}  // NOLINT: as JobOptions
+
+  /// Adds a progress call-back, called every `every` at most.
+  template <class F, class Rep = std::int64_t, class Period = std::milli>
+  [[nodiscard]] ConsumeOptions WithProgress(
+      F&& call_back, std::chrono::duration<Rep, Period> every = std::chrono::milliseconds(100)) && {
+    progress = std::forward<F>(call_back);
+    interval = SaturatingNanoseconds(every);
+    return std::move(*this);
+  }
+};
 
 }  // namespace orchestrate::inline v1

@@ -52,11 +52,13 @@ class ORCHESTRATE_API RateLimiter {
   /// Takes `count` permits, waiting until there are as many and all who came before are served.
   ///
   /// @param count  0 to the burst.
-  /// @return no error when they were taken; `DeadlineExceeded` at once when they would come after
-  ///         the context's deadline; the context's error; `InvalidArgument` for more than the burst;
+  /// @return no error when they were taken; `DeadlineExceeded` at once when they would come at
+  ///         the context's deadline or later; the context's error; `InvalidArgument` for more than the burst;
   ///         `OutOfResources` for want of a spare worker; `ShutDown` when the executor's timers have stopped.
   /// @par Blocks        Until then; inside a task it gives its worker away.
-  /// @par Cancellation  Ends the wait; no permit was taken then, and those behind move up.
+  /// @par Cancellation  Ends the wait; no permit was taken then, and those behind move up. What comes due
+  /// after
+  ///                    the context has ended, or at its deadline, goes to the next.
   /// @par Complexity    O(1), no allocation.
   [[nodiscard]] Error Acquire(const Context& context, std::size_t count = 1) noexcept;
 

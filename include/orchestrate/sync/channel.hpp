@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <orchestrate/base/result.hpp>
+#include <orchestrate/sync/detail/channel_cell.hpp>
 #include <orchestrate/sync/detail/channel_core.hpp>
 #include <orchestrate/task/context.hpp>
 
@@ -35,12 +36,13 @@ template <std::integral I>
   return static_cast<std::size_t>(capacity);
 }
 
-// Raw memory for one item.
+// Raw memory for what the ring holds of one item.
 template <class T>
 union ItemPlace {
   ItemPlace() noexcept {}
   ~ItemPlace() {}  // NOLINT: whoever put the item in takes it out
-  T item;
+  [[nodiscard]] void* Memory() noexcept { return std::addressof(cell); }
+  CellOf<T> cell;
 };
 
 }  // namespace detail
@@ -51,14 +53,17 @@ union ItemPlace {
 /// `Close()`, and receivers then get what is inside before they get `Closed`. Items of one sender arrive in
 /// the order of their sends; those that wait are served in the order in which they came. An item that was
 /// taken is always returned, also to a receiver whose context ended at that moment, and an item that was not
-/// sent stays with its sender.
+/// sent stays with its sender. A call that begins after a waiter's context has ended, or after its deadline
+/// has passed, gives nothing to that waiter and takes nothing from it.
 ///
-/// `T` may be move-only; it must move without throwing.
+/// `T` may be move-only; it must move without throwing. Its moves and its destructor run without a lock and
+/// may use the channel.
 ///
 /// @par Thread safety  All members may be called from any thread, on one handle, too.
-/// @par Complexity     O(1) an item under a lock that is held for the time of a move. The memory for
-///                     items grows by doubling as they come, up to the capacity; that of a large channel is
-///                     freed when it is empty.
+/// @par Complexity     O(1) an item. The memory for items grows by doubling as they come, up to the capacity;
+///                     that of a large channel is freed when it is empty. An item whose move may run user
+///                     code (neither trivially copyable nor a `Task`, a smart pointer, a string or a vector)
+///                     costs a block of the pool besides.
 template <class T>
 class Channel {
   static_assert(std::is_object_v<T> && !std::is_array_v<T> && !std::is_const_v<T>,
@@ -75,11 +80,11 @@ class Channel {
   /// @par Errors  Throws `ErrorException` with `InvalidArgument` for less than 1, and `std::bad_alloc`.
   template <std::integral I>
   explicit Channel(I capacity)
-      : Channel(detail::MakeChannel(detail::kItemOps<T>, detail::CheckedCapacity(capacity))) {}
+      : Channel(detail::MakeChannel(detail::kItemOps<Cell>, detail::CheckedCapacity(capacity))) {}
 
   /// Makes a channel that never makes a sender wait; it grows as long as there is memory.
   [[nodiscard]] static Channel Unbounded() {
-    return Channel(detail::MakeChannel(detail::kItemOps<T>, detail::ChannelCore::kUnbounded));
+    return Channel(detail::MakeChannel(detail::kItemOps<Cell>, detail::ChannelCore::kUnbounded));
   }
 
   Channel(const Channel& other) noexcept : core_(other.core_) { core_->Ref(); }
@@ -92,28 +97,32 @@ class Channel {
 
   /// Sends `value`, waiting while the channel is full.
   ///
-  /// @param value  moved from only when it was sent.
+  /// @param value  moved from when it was sent; otherwise it has its value, perhaps again.
   /// @return no error when it was sent; `Closed`; the context's error; `OutOfResources` for want of
   ///         memory or of a spare worker.
   /// @par Blocks        While the channel is full; inside a task it gives its worker away.
   /// @par Cancellation  Ends the wait; a context that had ended before sends nothing.
   [[nodiscard]] Error Send(const Context& context, T&& value) const noexcept {
-    return core_->Send(&detail::ContextAccess::Node(context), std::addressof(value));
+    return SendUnder(&detail::ContextAccess::Node(context), value);
   }
   /// Sends a copy of `value`, waiting while the channel is full.
   [[nodiscard]] Error Send(const Context& context, const T& value) const {
     return Send(context, Copy(value));
   }
   /// Sends `value` under the context of the task that this runs in, elsewhere under none.
-  [[nodiscard]] Error Send(T&& value) const noexcept { return core_->Send(nullptr, std::addressof(value)); }
+  [[nodiscard]] Error Send(T&& value) const noexcept { return SendUnder(nullptr, value); }
   /// Sends a copy of `value` under the context of the task that this runs in, elsewhere under none.
   [[nodiscard]] Error Send(const T& value) const { return Send(Copy(value)); }
 
   /// Sends `value` if there is room.
   ///
-  /// @param value  moved from only when it was sent.
+  /// @param value  moved from when it was sent; otherwise it has its value, perhaps again.
   /// @return no error when it was sent, `QueueFull`, `Closed`, or `OutOfResources` when there is no memory.
-  [[nodiscard]] Error TrySend(T&& value) const noexcept { return core_->TrySend(std::addressof(value)); }
+  [[nodiscard]] Error TrySend(T&& value) const noexcept {
+    return SendCell(
+        value, [this] { return core_->WhyNotTrySend(); },
+        [this](void* cell) { return core_->TrySend(cell); });
+  }
   /// Sends a copy of `value` if there is room.
   [[nodiscard]] Error TrySend(const T& value) const { return TrySend(Copy(value)); }
 
@@ -134,7 +143,7 @@ class Channel {
   /// @return nothing when the channel is empty; if `IsClosed()` was true before the call, nothing will come.
   [[nodiscard]] std::optional<T> TryRecv() const noexcept {
     detail::ItemPlace<T> place;
-    if (!core_->TryRecv(std::addressof(place.item))) return std::nullopt;
+    if (!core_->TryRecv(place.Memory())) return std::nullopt;
     return Extract<std::optional<T>>(place);
   }
 
@@ -181,6 +190,8 @@ class Channel {
  private:
   friend struct detail::ChannelAccess;
   friend class ChannelItems<T>;
+  using Cell = detail::CellOf<T>;
+
   explicit Channel(detail::ChannelCore& core) noexcept : core_(&core) {}  // takes over a reference
 
   static T Copy(const T& value) {
@@ -188,15 +199,40 @@ class Channel {
                   "Channel: the item cannot be copied; send std::move(item)");
     return value;
   }
+  // Sends what the ring is to hold of `value`. An item that needs a box is put into one unless `why_not`
+  // knows an error, and taken out of it again when it was not sent.
+  template <class WhyNot, class SendIt>
+  static Error SendCell(T& value, WhyNot why_not, SendIt send) noexcept {
+    if constexpr (detail::kMovesAlone<T>) {
+      return send(std::addressof(value));
+    } else {
+      if (Error refused = why_not()) return refused;
+      Cell box(value);
+      if (box.IsEmpty()) return Errc::OutOfResources;
+      Error error = send(std::addressof(box));
+      if (error) box.GiveBack(value);
+      return error;
+    }
+  }
+  Error SendUnder(detail::ContextNode* node, T& value) const noexcept {
+    return SendCell(
+        value, [&] { return core_->WhyNotSend(node); }, [&](void* cell) { return core_->Send(node, cell); });
+  }
   template <class R>
   static R Extract(detail::ItemPlace<T>& place) noexcept {
-    R taken(std::in_place, std::move(place.item));
-    place.item.~T();
-    return taken;
+    struct Emptied {
+      Cell& cell;
+      ~Emptied() { std::destroy_at(std::addressof(cell)); }
+    } const emptied{place.cell};
+    if constexpr (detail::kMovesAlone<T>) {
+      return R(std::in_place, std::move(place.cell));
+    } else {
+      return R(std::in_place, std::move(place.cell.Value()));
+    }
   }
   Result<T> RecvUnder(detail::ContextNode* node) const noexcept {
     detail::ItemPlace<T> place;
-    if (Error error = core_->Recv(node, std::addressof(place.item))) return error;
+    if (Error error = core_->Recv(node, place.Memory())) return error;
     return Extract<Result<T>>(place);
   }
 

@@ -30,8 +30,9 @@ inline constexpr bool kAllVoid = (std::is_void_v<Ts> && ...);
 /// Forks and joins: hands out what can be done at the same time, and waits for it.
 ///
 /// A call that `ForkJoin` makes gets one, and so do the functions that it joins: each uses the `Fork` that it
-/// was given and no other, within that call. What is put off lies on the stack and costs a few instructions;
-/// only when a worker has nothing to do is the oldest of it, as a rule the largest, handed over.
+/// was given and no other, within that call. One that another thread works for throws `InvalidArgument`. What
+/// is put off lies on the stack and costs a few instructions; only when a worker has nothing to do is the
+/// oldest of it, as a rule the largest, handed over.
 ///
 /// @par Thread safety  None: a Fork belongs to the call that received it.
 class ORCHESTRATE_API Fork final : private detail::Sharer {
@@ -47,14 +48,17 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   /// none
   ///         does.
   /// @par Errors        Throws what the first failing function, in the order of `fns`, threw or returned; the
-  ///                    others are stopped, and have left. `InvalidArgument` for an empty function: then
-  ///                    none is called.
+  ///                    others are stopped, and have left. What a function throws or returns after it was
+  ///                    told of a sibling's failure does not count: that failure is thrown. `InvalidArgument`
+  ///                    for an empty function, then none is called, and on a thread that the fork does not
+  ///                    belong to.
   /// @par Blocks        Until all have left; it works on the rest of the region meanwhile.
   /// @par Cancellation  When the context ends, throws its error: not before the functions that run have left.
   /// @par Complexity    A few instructions for each of `fns` that nobody else takes.
   template <class... Fs>
     requires(sizeof...(Fs) > 1)
   auto Join(Fs&&... fns) {
+    CheckThread("Fork::Join");
     static_assert(((detail::kTakesFork<std::remove_reference_t<Fs>> ||
                     std::is_invocable_v<std::remove_reference_t<Fs>&>)&&...),
                   "Fork::Join: each child must be callable as fn() or fn(Fork&)");
@@ -69,14 +73,23 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   /// Throws the error of the context when that has ended, or `Errc::Cancelled` when a sibling has failed.
   ///
   /// For a child that computes for long without a fork. `Join` does the same now and then.
-  /// @par Complexity  One look at a flag.
+  /// @par Errors      Throws `InvalidArgument` on a thread that the fork does not belong to.
+  /// @par Complexity  Two comparisons.
   void ThrowIfStopped() {
+    CheckThread("Fork::ThrowIfStopped");
     if (IsAsked()) [[unlikely]]
       Answer();
   }
 
-  /// Returns the context of the region.
-  [[nodiscard]] Context GetContext() const noexcept;
+  /// Returns the context of what runs here, for its waits: it ends with that of the region, and when a
+  /// sibling fails.
+  ///
+  /// Taken before a `Join` it ends, too, when one of the functions that are joined fails. After a failed
+  /// `Join` that was caught ask anew.
+  /// @par Errors      Throws `InvalidArgument` on a thread that the fork does not belong to, and
+  ///                  `std::bad_alloc`.
+  /// @par Complexity  A lock of the region; the first call within a function allocates.
+  [[nodiscard]] Context GetContext();
 
  private:
   friend struct detail::ForkAccess;
@@ -84,7 +97,29 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   friend struct detail::ForkPiece;
 
   Fork(detail::ForkRegion& region, detail::ForkPiece* piece) noexcept;
-  ~Fork() = default;
+  ~Fork();
+
+  // Gives up the contexts of a join, or a loop, of this fork when that is left.
+  class Level {
+   public:
+    explicit Level(Fork& fork) noexcept : fork_(fork) {}
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+    ~Level() {
+      if (fork_.has_contexts_) [[unlikely]]
+        fork_.DropContexts();
+    }
+
+   private:
+    Fork& fork_;
+  };
+
+  void CheckThread(const char* verb) const {
+    if (thread_ != detail::ThisThread()) [[unlikely]]
+      ThrowForeign(verb);
+  }
+  [[noreturn]] static void ThrowForeign(const char* verb);
+  void DropContexts() noexcept;
 
   template <class A>
   std::tuple<detail::TuplePart<detail::ForkYieldOf<A>>> JoinAll(A& fn) {
@@ -106,6 +141,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   template <class A, class B>
   std::tuple<detail::TuplePart<detail::ForkYieldOf<A>>, detail::TuplePart<detail::ForkYieldOf<B>>> JoinTwo(
       A& now, B& later) {
+    const Level level(*this);
     detail::CallJob<B> job(later);
     Push(job);
     auto first = [&] {
@@ -122,8 +158,11 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
       return {std::move(first), detail::CallIn(later, *this)};
     }
     const detail::PieceHold hold(*job.piece);
-    if (TakeBack(*job.piece)) return {std::move(first), detail::CallIn(later, *this)};
-    Await(*job.piece);
+    if (TakeBack(*job.piece)) {
+      --shared_;
+      return {std::move(first), detail::CallIn(later, *this)};
+    }
+    AwaitShared(*job.piece);
     return {std::move(first), job.TakeValue()};
   }
 
@@ -144,7 +183,7 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
 
   // Hands the oldest part over, or throws when the work here is of no use any more.
   void Answer();
-  void CheckUse() const;
+  void CheckUse();
   [[nodiscard]] bool ShareOldest() noexcept;
   static void ShareAll(detail::Sharer& sharer) noexcept;
 
@@ -152,12 +191,26 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
   [[nodiscard]] bool TakeBack(detail::ForkPiece& piece) noexcept;
   // Waits for a piece that somebody has begun with, and throws its error.
   void Await(detail::ForkPiece& piece);
-  // The same for a piece that is of no use any more; its error, unless it was just stopped.
+  // The same for the piece of a join, which is left then.
+  void AwaitShared(detail::ForkPiece& piece);
+  // The same for a piece that is of no use any more; its error, if it failed before that by itself.
   [[nodiscard]] Error Stop(detail::ForkPiece& piece) noexcept;
+  // How many joins and loops are entered. Counted on demand, so that a join costs nothing.
+  [[nodiscard]] std::uint32_t Depth() const noexcept { return shared_ + CountTo(*newest_); }
+  // How many jobs lie in the list up to `last`.
+  [[nodiscard]] std::uint32_t CountTo(const detail::ForkJob& last) const noexcept {
+    std::uint32_t count = 0;
+    for (const detail::ForkJob* at = &last; at != &root_; at = at->older) ++count;
+    return count;
+  }
+  // Inside a catch block: the join at `depth` has failed here.
+  void FailJoin(std::uint32_t depth) noexcept;
   // Inside a catch block: gives `job` up and goes on throwing, or throws the error of the sibling that
   // stopped this one.
   template <class B>
   [[noreturn, gnu::cold, gnu::noinline]] void Abandon(detail::CallJob<B>& job) {
+    const std::uint32_t depth = Depth();
+    FailJoin(depth);
     Error of_sibling;
     if (newest_ == &job) {
       Unlink(job);
@@ -165,23 +218,36 @@ class ORCHESTRATE_API Fork final : private detail::Sharer {
       const detail::PieceHold hold(*job.piece);
       of_sibling = Stop(*job.piece);
       if (job.piece->succeeded) std::destroy_at(std::addressof(job.value));
+      --shared_;
     }
-    GoOnThrowing(of_sibling);
+    GoOnThrowing(of_sibling, depth);
   }
-  [[noreturn]] void GoOnThrowing(const Error& of_sibling);
+  [[noreturn]] void GoOnThrowing(const Error& of_sibling, std::uint32_t depth);
   void WaitFor(detail::ForkPiece& piece, bool helping) noexcept;
+
+  static constexpr std::uint32_t kNoDepth = ~std::uint32_t{0};
 
   detail::ForkJob root_{nullptr, nullptr, nullptr};
   detail::ForkJob* newest_ = &root_;
   detail::ForkRegion& region_;
-  detail::ForkPiece* piece_;               // whose work this fork does; null at the top
+  detail::ForkPiece* piece_;  // whose work this fork does; null at the top
+  const void* thread_ = detail::ThisThread();
+  std::uint32_t shared_ = 0;               // joins that are entered and not in the list any more
+  bool has_contexts_ = false;              // the region keeps some for this fork
+  std::uint32_t failed_depth_ = kNoDepth;  // under the region's lock: of the outermost join that has failed
+  sync::atomic<bool> told_{false};         // what is thrown here may be no more than the echo of a failure
   sync::atomic<std::uint32_t> failed_{0};  // pieces of this fork that have failed and are not joined yet
 };
 
 namespace detail {
 
 struct ForkAccess {
-  static void CheckUse(const Fork& fork) { fork.CheckUse(); }
+  using Level = Fork::Level;
+  static void CheckThread(const Fork& fork, const char* verb) { fork.CheckThread(verb); }
+  static std::uint32_t Depth(const Fork& fork) noexcept { return fork.Depth(); }
+  static void FailJoin(Fork& fork, std::uint32_t depth) noexcept { fork.FailJoin(depth); }
+  static bool WasTold(const Fork& fork) noexcept { return fork.told_.load(sync::memory_order_relaxed); }
+  static void CheckUse(Fork& fork) { fork.CheckUse(); }
   static ForkRegion& RegionOf(const Fork& fork) noexcept { return fork.region_; }
   // Has every fork of the region look why.
   static void AskAll(Fork& fork) noexcept {
@@ -194,13 +260,20 @@ struct ForkAccess {
   }
   static void Push(Fork& fork, ForkJob& job) noexcept { fork.Push(job); }
   static void Unlink(Fork& fork, ForkJob& job) noexcept { fork.Unlink(job); }
+  // Takes the job of a join, which goes on, out of the list; its depth. All older ones were taken out before.
+  static std::uint32_t MoveOut(Fork& fork, ForkJob& job) noexcept {
+    const std::uint32_t depth = fork.shared_ + fork.CountTo(job);
+    fork.Unlink(job);
+    ++fork.shared_;
+    return depth;
+  }
   static bool IsAsked(const Fork& fork) noexcept { return fork.IsAsked(); }
   static void Answer(Fork& fork) { fork.Answer(); }
   static bool TakeBack(Fork& fork, ForkPiece& piece) noexcept { return fork.TakeBack(piece); }
   static void Await(Fork& fork, ForkPiece& piece) { fork.Await(piece); }
   static Error Stop(Fork& fork, ForkPiece& piece) noexcept { return fork.Stop(piece); }
-  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling) {
-    fork.GoOnThrowing(of_sibling);
+  [[noreturn]] static void GoOnThrowing(Fork& fork, const Error& of_sibling, std::uint32_t depth) {
+    fork.GoOnThrowing(of_sibling, depth);
   }
   template <class... Fs>
   static auto JoinAll(Fork& fork, Fs&... fns) {
@@ -214,7 +287,7 @@ ForkPiece* CallJob<F>::PartOut(ForkJob& job, Fork& fork) noexcept {
   auto* piece = NewPiece<Piece>(self, fork);
   if (piece == nullptr) return nullptr;
   self.piece = piece;
-  ForkAccess::Unlink(fork, job);
+  piece->depth = ForkAccess::MoveOut(fork, job);
   return piece;
 }
 

@@ -76,20 +76,17 @@ class Loop : ForkJob {
       : ForkJob{PartOut, nullptr, nullptr}, body_(body), first_(first), next_(begin), end_(end) {}
 
   Acc Run(Fork& fork) {
+    const ForkAccess::Level level(fork);
     Acc acc = body_.Start();
     ForkAccess::Push(fork, *this);
+    depth_ = ForkAccess::Depth(fork);
     try {
       RunHere(fork, acc);
       AddPieces(fork, acc);
     } catch (...) {
       ForkAccess::Unlink(fork, *this);
-      Error of_sibling;
-      while (Piece* piece = TakePiece()) {
-        const PieceHold hold(*piece);
-        if (Error error = ForkAccess::Stop(fork, *piece)) of_sibling = std::move(error);
-        piece->acc.reset();
-      }
-      ForkAccess::GoOnThrowing(fork, of_sibling);
+      ForkAccess::FailJoin(fork, depth_);
+      ForkAccess::GoOnThrowing(fork, StopPieces(fork), depth_);
     }
     ForkAccess::Unlink(fork, *this);
     return acc;
@@ -123,6 +120,7 @@ class Loop : ForkJob {
     const std::size_t middle = self.next_ + left / 2;
     auto* piece = NewPiece<Piece>(self, middle, fork);
     if (piece == nullptr) return nullptr;
+    piece->depth = self.depth_;
     self.end_ = middle;
     self.pieces_ = piece;
     return piece;
@@ -142,6 +140,23 @@ class Loop : ForkJob {
         ForkAccess::Answer(fork);
       block.Adapt();
     }
+  }
+
+  // The error of the one that failed first, by itself.
+  Error StopPieces(Fork& fork) noexcept {
+    Error first;
+    std::uint32_t first_at = 0;
+    while (Piece* piece = TakePiece()) {
+      const PieceHold hold(*piece);
+      Error error = ForkAccess::Stop(fork, *piece);
+      const auto at = piece->failed_at.load(sync::memory_order_relaxed);
+      if (error && (!first || at < first_at)) {
+        first = std::move(error);
+        first_at = at;
+      }
+      piece->acc.reset();
+    }
+    return first;
   }
 
   // The part that was taken out last lies next to what was done here.
@@ -167,6 +182,7 @@ class Loop : ForkJob {
   const I& first_;
   std::size_t next_;
   std::size_t end_;
+  std::uint32_t depth_ = 0;
   Piece* pieces_ = nullptr;  // that were taken out, the last first
 };
 
@@ -239,7 +255,9 @@ concept LoopRange = requires(R& range) {
 ///                     returns is ignored unless it is an error.
 /// @par Errors         Throws what the first call that was seen to fail threw or returned; then others may
 /// never
-///                     be made. `InvalidArgument` when `last` lies before `first`.
+///                     be made, and what those that run throw once they were told does not count.
+///                     `InvalidArgument` when `last` lies before `first`, and on a thread that `fork` does
+///                     not belong to.
 /// @par Blocks         Until all calls have left.
 /// @par Cancellation   As `Fork::Join`.
 /// @par Complexity     O(n) calls, and a look at a flag about every microsecond.
@@ -248,6 +266,7 @@ void ParallelFor(Fork& fork, std::type_identity_t<I> first, I last, F&& fn) {
   using Fn = std::remove_reference_t<F>;
   static_assert(detail::kIsLoopWork<I, Fn>,
                 "ParallelFor: the work must be callable as fn(item) or fn(Fork&, item)");
+  detail::ForkAccess::CheckThread(fork, "ParallelFor");
   if (detail::IsEmptyCallable(fn)) detail::EmptyFunction("ParallelFor").Rethrow();
   const Result<std::size_t> count = detail::CountOf("ParallelFor", first, last);
   if (!count) count.Failure().Rethrow();
@@ -295,6 +314,7 @@ T ParallelReduce(Fork& fork, std::type_identity_t<I> first, I last, T identity, 
   static_assert(std::is_invocable_r_v<T, CombineFn&, T, T>,
                 "ParallelReduce: combine must be callable as combine(T, T) and return a T");
   using Body = detail::ReduceBody<T, MapFn, CombineFn>;
+  detail::ForkAccess::CheckThread(fork, "ParallelReduce");
   if (detail::IsEmptyCallable(map) || detail::IsEmptyCallable(combine))
     detail::EmptyFunction("ParallelReduce").Rethrow();
   const Result<std::size_t> count = detail::CountOf("ParallelReduce", first, last);

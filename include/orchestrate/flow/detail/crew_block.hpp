@@ -26,6 +26,9 @@ struct BatchEntry : Waiter {
   bool is_mine = false;  // started by the batch
 };
 
+// The number of no task.
+inline constexpr std::size_t kNoTask = ~std::size_t{0};
+
 // The tasks of a batch in the order of the arguments. It refers to them, or (until the verb has begun) relies
 // on the caller's range, which saves a walk over all of them.
 struct TaskList {
@@ -42,6 +45,7 @@ struct TaskList {
   ORCHESTRATE_API void Clear() noexcept;
 
   std::vector<BatchEntry> entries;
+  std::size_t stop_cause = kNoTask;  // the task whose failure stopped the others
   bool borrowed = false;
 };
 

@@ -38,6 +38,7 @@ enum class ChannelWait : std::uint8_t {
   Waiting,      // in the queue
   Done,         // the item was handed over
   Closed,       // the channel is closed (for receivers: and drained)
+  Ended,        // the waiter's context has ended: nothing was handed over
   OutOfMemory,  // the ring could not grow
 };
 
@@ -45,10 +46,14 @@ enum class ChannelWait : std::uint8_t {
 // when it was sent. Set `notify` and `item`, then call RecvOrWait() or SendOrWait():
 //   Done     it was received or sent; `notify` is not called.
 //   Closed   nothing will come, or go; `notify` is not called.
+//   Ended    the same, because `context` has ended.
 //   Waiting  `notify` will be called once, without a lock, on the thread that sends, receives or
-//            closes; `result` is Done or Closed then. It runs library code only, which may call the channel.
-//            The node belongs to its owner again and may be gone when `notify` returns.
-// The node keeps no reference to the channel: its owner does. It may be used again.
+//            closes; `result` is Done, Closed or Ended then. It runs library code only, which may call the
+//            channel. The node belongs to its owner again and may be gone when `notify` returns.
+// The node keeps no reference to the channel nor to the context: its owner does. It may be used again.
+//
+// With a `context`, a thread that comes to give or take something looks whether that has ended, and passes
+// the waiter by then. So nothing that begins after the end of the context reaches the waiter.
 //
 // To give up: CancelWait() == true means that `notify` will not be called and nothing was taken. On false it
 // was called, or is being called by another thread: the owner waits for it and then has an item, unless
@@ -56,11 +61,48 @@ enum class ChannelWait : std::uint8_t {
 struct ChannelWaiter : ListNode<> {
   void (*notify)(ChannelWaiter& self) noexcept = nullptr;
   void* item = nullptr;
+  ContextNode* context = nullptr;
   ChannelWait result = ChannelWait::Waiting;
   std::uint64_t number = 0;  // of a received item: how many had left the channel before it
 };
 
+// Memory for a ring of items: a power of two of places, or none.
+class ChannelSlots {
+ public:
+  ChannelSlots() noexcept = default;
+  // Room for `count` items at least; none without memory.
+  ChannelSlots(const ItemOps& ops, std::size_t count) noexcept;
+  ChannelSlots(ChannelSlots&& other) noexcept { Swap(other); }
+  ChannelSlots& operator=(ChannelSlots&& other) noexcept {
+    ChannelSlots taken(std::move(other));
+    Swap(taken);
+    return *this;
+  }
+  ~ChannelSlots();
+
+  [[nodiscard]] std::size_t Count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t Bytes() const noexcept { return count_ == 0 ? 0 : count_ * ops_->size; }
+  [[nodiscard]] void* At(std::size_t position) const noexcept {
+    return memory_ + (position & (count_ - 1)) * ops_->size;
+  }
+
+ private:
+  void Swap(ChannelSlots& other) noexcept {
+    std::swap(ops_, other.ops_);
+    std::swap(memory_, other.memory_);
+    std::swap(count_, other.count_);
+  }
+
+  const ItemOps* ops_ = nullptr;
+  std::byte* memory_ = nullptr;
+  std::size_t count_ = 0;
+};
+
 // A ring of items and the two queues of those who wait, behind one lock.
+//
+// Under the lock runs no user code, neither a move nor an allocation nor a clock: items whose moves are the
+// user's lie in boxes (channel_cell.hpp), and what an operation needs from outside it fetches without the
+// lock and then begins anew.
 //
 // Receivers wait only while the ring is empty, senders only while it is full, nobody once it is closed. So
 // items are handed over in the order of their sends, and to waiters in the order in which they came.
@@ -77,6 +119,10 @@ class ORCHESTRATE_API ChannelCore {
     // Release pairs with the acquire of the last owner, which destroys the items.
     if (refs_.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete this;
   }
+
+  // Why an item would be refused at this moment, without a lock. `node` as in Send().
+  [[nodiscard]] Error WhyNotSend(ContextNode* node) const noexcept;
+  [[nodiscard]] Error WhyNotTrySend() const noexcept;
 
   // Blocking forms. `node` is the context, or null for that of the task that runs here, if any.
   [[nodiscard]] Error Send(ContextNode* node, void* item) noexcept;
@@ -106,20 +152,23 @@ class ORCHESTRATE_API ChannelCore {
 
  private:
   using Waiters = IntrusiveList<ChannelWaiter>;
+  class Errand;
 
   ~ChannelCore();
-  // The lock is held in all of these; `woken` is to be notified after it was released.
-  [[nodiscard]] ChannelWait Put(void* item, ChannelWaiter*& woken) noexcept;
-  [[nodiscard]] ChannelWait Take(void* to, ChannelWaiter*& woken) noexcept;
-  [[nodiscard]] bool GrowTo(std::size_t count) noexcept;
-  void FreeSlots() noexcept;
-  [[nodiscard]] void* At(std::size_t position) const noexcept {
-    return slots_ + (position & (slot_count_ - 1)) * ops_.size;
-  }
+  // Calls `step(errand)` under the lock until it needs nothing from outside, then notifies.
+  template <class Step>
+  ChannelWait Run(Step step) noexcept;
+
+  // The lock is held in all of these.
+  [[nodiscard]] ChannelWait Put(void* item, ContextNode* context, Errand& errand) noexcept;
+  [[nodiscard]] ChannelWait Take(void* to, ContextNode* context, Errand& errand) noexcept;
+  [[nodiscard]] ChannelWaiter* FirstOf(Waiters& queue, Errand& errand) noexcept;
+  void HandTo(ChannelWaiter& receiver, void* item, Errand& errand) noexcept;
+  [[nodiscard]] bool HasRoomFor(std::size_t count, Errand& errand) noexcept;
   void SetCount(std::size_t count) noexcept { count_.store(count, sync::memory_order_relaxed); }
 
-  [[nodiscard]] ChannelWait TryPut(void* item) noexcept;
-  [[nodiscard]] ChannelWait TryTake(void* to, std::uint64_t* number = nullptr) noexcept;
+  [[nodiscard]] ChannelWait TryPut(void* item, ContextNode* context) noexcept;
+  [[nodiscard]] ChannelWait TryTake(void* to, ContextNode* context, std::uint64_t* number) noexcept;
   struct Direction;  // sending or receiving, so that waiting is written once
   [[nodiscard]] Error Sleep(const Direction& direction, ContextNode* node, void* item) noexcept;
 
@@ -129,8 +178,7 @@ class ORCHESTRATE_API ChannelCore {
   Mutex mutex_;
   sync::atomic<bool> closed_{false};    // written under mutex_
   sync::atomic<std::size_t> count_{0};  // items in the ring; written under mutex_
-  std::byte* slots_ = nullptr;          // a ring of slot_count_, a power of two or 0
-  std::size_t slot_count_ = 0;
+  ChannelSlots slots_;
   std::size_t head_ = 0;        // the oldest item
   std::uint64_t received_ = 0;  // under mutex_: how many items have left
   Waiters receivers_;

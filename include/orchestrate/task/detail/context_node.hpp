@@ -105,6 +105,10 @@ ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
   return MayHaveEnded(node) ? SlowEndOf(node) : Error();
 }
 
+// True when `node`, or an ancestor that it sees, was marked as ended. Reads no clock and runs no user code,
+// so it may be called under a lock; a deadline that has passed counts once EndOf() has seen it.
+[[nodiscard]] ORCHESTRATE_API bool IsMarkedEnded(ContextNode& node) noexcept;
+
 // Ends a scope; false when it has ended before.
 ORCHESTRATE_API bool EndScope(ContextNode& node, Error cause) noexcept;
 // Publishes that `node`, whose kEnded flag was just set, has ended: epoch, then everything linked below it.

@@ -32,6 +32,16 @@ struct ForkJob {
   ForkJob* newer;
 };
 
+// Tells threads apart for the price of a load.
+[[nodiscard]] inline const void* ThisThread() noexcept {
+#if __has_builtin(__builtin_thread_pointer)
+  return __builtin_thread_pointer();
+#else
+  static thread_local char place;
+  return &place;
+#endif
+}
+
 // A part of a region that is up for others. One reference is that of the fork that joins it, the other that
 // of the queue, which may hold its entry longer.
 struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
@@ -46,9 +56,12 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
 
   sync::atomic<std::uint32_t> refs{2};
   sync::atomic<bool> taken{false};
-  sync::atomic<bool> stopped{false};    // nobody wants it any more
+  sync::atomic<bool> stopped{false};         // nobody wants it any more
+  sync::atomic<std::uint32_t> failed_at{0};  // its place among the failures of the region; 0 = none
+  std::uint32_t depth = 0;              // of the join or loop that it is a part of, among those of its owner
   sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
   bool succeeded = false;               // it ended with a value
+  bool told = false;                    // it had been told that it was stopped; before the end
   Error error;                          // why it failed, before the end
   Fork* owner;                          // which joins it
   void (*run)(ForkPiece&, Fork&);       // may throw
