@@ -85,6 +85,7 @@ void RuntimeCore::ReportSmallLimit() {
 // ---- permits ----
 
 void RuntimeCore::ReturnPermit(std::uint32_t ran) noexcept {
+  if (std::exchange(t_thread.stands_aside, false) && HandPermitOver(ran)) return;
   permits_.Release(ran);
   WakeRunnerIfNeeded();
   AskSharers();

@@ -47,7 +47,8 @@ struct alignas(64) Slot {
   std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
   std::atomic<std::uint64_t> seen_taken{0};  // of the deque, by the runner that looks for work
-  std::atomic<std::uint64_t> posted{0};      // written by its thread only, as the next
+  std::atomic<std::uint64_t> oldest{0};  // in the deque at the last look for overdue work: its number plus 1
+  std::atomic<std::uint64_t> posted{0};  // written by its thread only, as the next
   std::atomic<std::uint64_t> ran{0};
   WorkStealingDeque<WorkNode*> deque{256};
 };
@@ -88,6 +89,18 @@ class RuntimeCore final : public Executor {
   void TakePermitBack() noexcept { permits_.AcquireForced(); }
   [[nodiscard]] bool BeginBlocked() noexcept;
   void EndBlocked() noexcept { blocked_.fetch_add(kBlockedChange - 1, std::memory_order_seq_cst); }
+
+  // ---- fairness ----
+  // After a body that a waiter has run, or before it claims one: true when the calling thread has to stand
+  // aside, because something has lain in a queue for a whole slice.
+  [[nodiscard]] bool OwesATurn() noexcept {
+    return t_thread.stands_aside || (IsSliceOver(t_thread.left_ticks) && LookForOverdue());
+  }
+  // The same for a worker that would have to block; false when few spare workers are left.
+  [[nodiscard]] bool OwesATurnAndMayBlock() noexcept { return OwesATurn() && HasSpareWorkers(); }
+
+  // By a worker that stands aside: `node`, which it waits for, has its turn after all that is queued here.
+  void QueueBehind(WorkNode& node) noexcept;
 
   // ---- sharing ----
   void AddSharer(Sharer& sharer) noexcept;
@@ -143,6 +156,14 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
   [[nodiscard]] WorkNode* FindFairly(Slot& slot) noexcept;
   void QueueNext(Slot& slot) noexcept;
+  [[nodiscard]] bool IsSliceOver(std::uint64_t ticks) const noexcept {
+    return static_cast<std::int64_t>(ticks - slice_end_.load(std::memory_order_relaxed)) > 0;
+  }
+  [[nodiscard]] bool LookForOverdue() noexcept;
+  [[nodiscard]] bool IsRingOverdue() noexcept;
+  [[nodiscard]] bool TakeOverdue() noexcept;
+  [[nodiscard]] bool HasSpareWorkers() const noexcept;
+  [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;
@@ -188,6 +209,11 @@ class RuntimeCore final : public Executor {
   alignas(64) std::atomic<std::uint64_t> taken_{0};
   std::atomic<std::uint64_t> outside_ran_{0};
   std::atomic<std::int64_t> urgent_{0};  // urgent work that has not left
+  // Of the threads that run what they wait for: when the next of them looks for overdue work, and what the
+  // last one saw.
+  std::atomic<std::uint64_t> slice_end_{0};  // ticks
+  std::atomic<std::uint64_t> seen_pushed_{0};
+  std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};

@@ -33,13 +33,19 @@ bool NoteTaken(RuntimeCore& runtime) noexcept {
 
 void NoteRan(RuntimeCore& runtime) noexcept { runtime.NoteRan(); }
 
+bool OwesATurn(RuntimeCore& runtime) noexcept { return runtime.OwesATurn(); }
+
+void QueueBehind(RuntimeCore& runtime, WorkNode& node) noexcept {
+  if (t_thread.runtime == &runtime) runtime.QueueBehind(node);
+}
+
 // ---- claims ----
 
 ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
   if (runtime == nullptr) return;
   RuntimeCore* own = t_thread.runtime;
   if (own == runtime) {
-    granted_ = true;
+    granted_ = !own->OwesATurnAndMayBlock();
     return;
   }
   // For its own runtime a worker that runs somebody else's work is blocked: that work may wait for work here.
@@ -57,6 +63,7 @@ ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
 }
 
 void ClaimRight::Return() noexcept {
+  (void)borrowed_->OwesATurn();  // then ReturnPermit() hands it to a runner
   t_thread.runtime = outer_runtime_;
   t_thread.slot = outer_slot_;
   if (outer_runtime_ != nullptr) {

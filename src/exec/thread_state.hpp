@@ -30,6 +30,8 @@ struct ThreadState {
   std::uint32_t left_behind = 0;
 
   bool in_runner = false;  // below frames of oneTBB
+  // Work that others have queued is overdue: the permit of this thread goes to a runner (fairness.cpp).
+  bool stands_aside = false;
   // On a thread of the library's own, which has all signals blocked: those that its maker had.
   const void* makers_signals = nullptr;
 

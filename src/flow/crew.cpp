@@ -201,6 +201,13 @@ bool Crew::Park(Member& member) noexcept {
   return AddWaiter(*member.Task(), member);
 }
 
+// A waiter that helps goes on as long as nothing else is overdue; then a runner goes on with its member.
+bool Crew::IsTurnOver(Stint stint) const noexcept {
+  if (stint != Stint::Helping) return stint == Stint::Posted;
+  RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
+  return runtime != nullptr && OwesATurn(*runtime);
+}
+
 void Crew::NoteFailure(const Error& error) noexcept {
   const Error ended = Ended();
   if (ended && error == ended) {

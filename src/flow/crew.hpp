@@ -151,6 +151,7 @@ class Crew {
   void PostSweeper() noexcept;
   [[nodiscard]] Member* StartMember() noexcept;  // the next one, unless all have started
   Member* StartAnother() noexcept;
+  [[nodiscard]] bool IsTurnOver(Stint stint) const noexcept;
   void CallBack(Member& member) noexcept;
   [[nodiscard]] bool HasJoined(Member& member) noexcept;  // false: all have left, and this object may be gone
   [[nodiscard]] bool TryJoin() noexcept;
@@ -211,8 +212,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (stint == Stint::Posted && IsPast(t_thread.left_ticks, begin + turn))
-      return PostLast(*executor_, member);
+    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return PostLast(*executor_, member);
   }
 }
 

@@ -38,7 +38,7 @@ void ClaimQueued(TaskCore& core) noexcept {
   StackRoom room;
   if (!room) return;
   ClaimRight right(runtime);
-  if (!right) return;
+  if (!right) return QueueBehind(*runtime, core);
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
   const bool mine = Unqueue(*runtime, core);
   if (mine && core.successor != nullptr) PostSuccessor(core);
