@@ -7,6 +7,7 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
+#include "exec/closed_timers.hpp"
 #include "exec/forked.hpp"
 
 #include "process_limit.hpp"
@@ -20,7 +21,13 @@ using detail::RuntimeCore;
 
 Executor::~Executor() { Detach(); }
 
-TimerService& Executor::Timers() noexcept { return Runtime::Default().GetExecutor().Timers(); }
+TimerService& Executor::Timers() noexcept {
+  try {
+    if (!detail::IsForked()) return Runtime::Default().GetExecutor().Timers();
+  } catch (...) {  // there is no memory or no thread for the default runtime
+  }
+  return detail::ClosedTimers();
+}
 
 TimePoint Executor::Now() noexcept { return Timers().Now(); }
 

@@ -247,6 +247,7 @@ void RuntimeCore::DropInjected() noexcept {
 }
 
 void RuntimeCore::Abandon() noexcept {
+  Silence();
   static constinit std::atomic<RuntimeCore*> all{nullptr};
   next_abandoned_ = all.exchange(this, std::memory_order_acq_rel);
 }
@@ -268,9 +269,13 @@ void RuntimeCore::Retire() noexcept {
     if (!slot->arena_is_dead) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
   }
   ProcessLimit::Remove(slot_limit_);
-  observer_.store(nullptr, std::memory_order_relaxed);
+  Silence();
+}
+
+void RuntimeCore::Silence() noexcept {
+  observer_.store(nullptr, std::memory_order_seq_cst);
   muted_.store(true, std::memory_order_seq_cst);
-  while (reporting_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+  while (reporting_.load(std::memory_order_seq_cst) != 0 || !observing_.IsEmpty()) std::this_thread::yield();
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -12,6 +12,7 @@
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include "base/concurrent_queue.hpp"
+#include "base/rundown.hpp"
 #include "base/work_stealing_deque.hpp"
 #include "exec/permits.hpp"
 #include "exec/thread_state.hpp"
@@ -132,6 +133,12 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] std::size_t Remaining() const noexcept;
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
+  // ObserverUse calls these: null once the runtime is silent.
+  [[nodiscard]] Observer* EnterObserver() noexcept {
+    observing_.Enter();
+    return observer_.load(std::memory_order_seq_cst);
+  }
+  void LeaveObserver() noexcept { observing_.Leave(); }
   [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
   void SendReport(const Report& report) noexcept;
 
@@ -194,9 +201,12 @@ class RuntimeCore final : public Executor {
   void Inject(WorkNode& node) noexcept;
   void DropQueued() noexcept;
   void DropInjected() noexcept;
+  // From now on neither the observer nor `on_report` is called, which may be gone.
+  void Silence() noexcept;
 
   RuntimeOptions options_;
-  std::atomic<Observer*> observer_;  // null once retired, as the user's object may be gone
+  std::atomic<Observer*> observer_;  // null once silent, as the user's object may be gone
+  Rundown observing_;
   const bool is_virtual_;
   const std::size_t width_;
   const std::size_t slot_limit_;

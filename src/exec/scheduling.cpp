@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "exec/observer_use.hpp"
+
 #include "runtime_core.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -84,7 +86,7 @@ BlockingSection::BlockingSection(RuntimeCore* served) noexcept {
     worker_of_ = own;
     // A thread from outside that runs the task it waits for still waits from outside: virtual time may pass.
     if (t_thread.slot == nullptr && own->IsVirtual()) watched_ = own;
-    if (Observer* observer = own->GetObserver()) observer->WorkerBlocked();
+    if (const ObserverUse observer(own); observer) observer->WorkerBlocked();
   } else if (served == nullptr) {
     is_stranger_ = RuntimeCore::AnyIsVirtual();
   } else if (served->IsVirtual()) {
@@ -117,7 +119,7 @@ BlockingSection::~BlockingSection() {
   Resume();
   if (worker_of_ == nullptr) return;
   worker_of_->EndBlocked();
-  if (Observer* observer = worker_of_->GetObserver()) observer->WorkerResumed();
+  if (const ObserverUse observer(worker_of_); observer) observer->WorkerResumed();
 }
 
 TimerService* BlockingSection::VirtualTimers() const noexcept {

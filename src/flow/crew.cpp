@@ -115,7 +115,7 @@ void Crew::ContextEnded() noexcept {
 }
 
 // With the link's party. Urgent, for the members may all be in bodies that do not listen.
-void Crew::PostSweeper() noexcept { PostUrgentNode(*executor_, members_[limit_]); }
+void Crew::PostSweeper() noexcept { PostUrgentBelow(*owner_, members_[limit_]); }
 
 void Crew::RunSweeper(WorkNode& node) noexcept {
   auto& sweeper = static_cast<Member&>(node);

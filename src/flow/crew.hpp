@@ -7,6 +7,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "flow/progress_reporter.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -212,7 +213,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return PostLast(*executor_, member);
+    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return PostLastBelow(*owner_, member);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <orchestrate/flow/detail/nap.hpp>
 #include <orchestrate/task/promise.hpp>
 #include "exec/forked.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1 {
 namespace detail {
@@ -29,7 +30,8 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
 
   // Counts as pending work until Leave(). Throws std::bad_alloc, then it does not sleep.
   void Begin(TimePoint until) {
-    TaskCore::timers = &ExecutorOf(*parent).Timers();
+    const ExecutorUse executor(*parent);
+    TaskCore::timers = &executor->Timers();
     TaskCore::timers->AddPending();
     if (NeedsLink() && !AddLink(*parent, *this)) until = TimePoint::min();
     Arm(until);
@@ -108,7 +110,7 @@ void Begin(SleepCore& core, ContextNode& parent, TimePoint until) {
 
 Task<void> MakeSleep(const Where& where, ContextNode& parent, TimePoint until) {
   if (IsForked()) return MakeFailed<void>(ForkedError("Sleep"), where);
-  if (!ExecutorOf(parent).IsRunning()) {
+  if (!ExecutorUse(parent)->IsRunning()) {
     const Error ended = EndOf(parent);
     if (!ended || ended.Is(Errc::ShutDown)) return MakeFailed<void>(Errc::ShutDown, where);
   }
@@ -135,8 +137,7 @@ Task<void> SleepFor(const Where& where, Nanoseconds duration) {
   return WhereAccess::WithParent(where, [&](ContextNode& parent) {
     // 0 is not "now": that would be rounded up to the next tick.
     const bool next_turn = duration == Nanoseconds::zero();
-    return MakeSleep(where, parent,
-                     next_turn ? TimePoint::min() : SaturatingAdd(ExecutorOf(parent).Now(), duration));
+    return MakeSleep(where, parent, next_turn ? TimePoint::min() : SaturatingAdd(NowBelow(parent), duration));
   });
 }
 

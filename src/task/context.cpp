@@ -4,6 +4,7 @@
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "task/context_links.hpp"
+#include "task/root_node.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1 {
@@ -43,7 +44,8 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
     if (auto* armed = timers.load(sync::memory_order_acquire)) armed->Cancel(*this);
   }
   void Activate() noexcept override {
-    auto& service = ExecutorOf(*this).Timers();
+    const ExecutorUse use(*this);
+    auto& service = use->Timers();
     timers.store(&service, sync::memory_order_release);
     service.Schedule(*this, due);
   }
@@ -108,7 +110,7 @@ struct DoneCallback final : Link, Deferred, WorkNode {
     run = [](Deferred& deferred) noexcept { static_cast<DoneCallback&>(deferred).PostNow(); };
     RefNode(owner);
   }
-  void PostNow() noexcept { ExecutorOf(*node).PostUrgent(Work(*this)); }
+  void PostNow() noexcept { PostUrgentBelow(*node, *this); }
   void Drop() noexcept {
     if (refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
     UnrefNode(*node);

@@ -61,7 +61,7 @@ Error SlowEndOf(ContextNode& node) noexcept {
     }
   }
   ScopeNode& scope = *node.scope;
-  if (scope.deadline != TimePoint::max() && LastingExecutorOf(scope).Now() >= scope.deadline) {
+  if (scope.deadline != TimePoint::max() && NowBelow(scope) >= scope.deadline) {
     EndScope(scope, Errc::DeadlineExceeded);
     return scope.error.Get();
   }

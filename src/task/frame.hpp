@@ -33,7 +33,7 @@ enum class Spare : std::uint8_t { None, Left, Taken };
 
 bool PostTask(TaskCore& core) noexcept;  // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
-void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
+void NoteSpawned(TaskCore& core) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
 // Changes `bits` of the state of a task in the phase `from`, once nobody pins it there; false when it has

@@ -7,6 +7,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/context.hpp>
+#include "exec/closed_timers.hpp"
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_links.hpp"
@@ -21,15 +22,7 @@ class EndedExecutor final : public Executor {
   [[nodiscard]] TimePoint Now() noexcept override { return Clock::now(); }
   [[nodiscard]] bool IsRunning() const noexcept override { return false; }
   // Closed, so that what is armed there fires at once; those of the default runtime may not be made any more.
-  [[nodiscard]] TimerService& Timers() noexcept override {
-    alignas(TimerService) static unsigned char storage[sizeof(TimerService)];
-    static TimerService& timers = [&]() -> TimerService& {
-      auto& made = *::new (static_cast<void*>(storage)) TimerService(ClockSource::Steady(), TimersByHand());
-      made.Close();
-      return made;
-    }();
-    return timers;
-  }
+  [[nodiscard]] TimerService& Timers() noexcept override { return ClosedTimers(); }
 };
 
 EndedExecutor& Ended() noexcept {
@@ -148,6 +141,16 @@ void PostBelow(const ContextNode& node, WorkNode& work) noexcept {
   PostNode(*executor, work);
 }
 
+void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept {
+  const ExecutorUse executor(node);
+  PostLast(*executor, work);
+}
+
+void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept {
+  const ExecutorUse executor(node);
+  PostUrgentNode(*executor, work);
+}
+
 ScopeNode& RootOf(Executor& executor) {
   auto& slot = ExecutorAccess::AttachmentOf(executor);
   // Acquire pairs with the release of the exchange below: the root is complete.
@@ -176,7 +179,7 @@ const ContextNode& BottomOf(const ContextNode& node) noexcept {
 
 }  // namespace
 
-Executor& LastingExecutorOf(const ContextNode& node) noexcept { return ExecutorOf(BottomOf(node)); }
+TimePoint NowBelow(const ContextNode& node) noexcept { return ExecutorUse(BottomOf(node))->Now(); }
 
 RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept { return RuntimeOf(BottomOf(node)); }
 

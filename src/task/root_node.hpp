@@ -37,6 +37,13 @@ class ExecutorUse {
   bool is_inside_ = false;
 };
 
+// As PostBelow(), but behind everything that the calling worker has queued, or although all workers are busy.
+void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept;
+void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept;
+
+// The time by the clock of the executor at the bottom.
+[[nodiscard]] TimePoint NowBelow(const ContextNode& node) noexcept;
+
 // Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the
 // shared count once in a few hundred times.
 void RefRoot(RootNode& root, std::uint32_t count) noexcept;

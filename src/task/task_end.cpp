@@ -4,6 +4,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -245,7 +246,8 @@ void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
   TaskCore* first = TellAll(core, newest, spare == Spare::Left ? &telling.spare : nullptr);
   if (spare == Spare::Left && std::exchange(telling.spare, nullptr) == nullptr) spare = Spare::Taken;
   if (first != nullptr && telling.ended == nullptr) {
-    PostFollower(ExecutorOf(*first), *first, core);
+    const ExecutorUse executor(*first);
+    PostFollower(*executor, *first, core);
   } else {
     PostFirst(first);
   }

@@ -11,6 +11,7 @@
 #include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 #include "task/wait_circle.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -201,9 +202,9 @@ Error PrepareAwait(TaskCore& core) noexcept {
 RuntimeCore* ServedBy(const TaskCore& core) noexcept { return HasPlace(core) ? RuntimeOf(core) : nullptr; }
 
 TimePoint NowOf(const TaskCore& core) noexcept {
-  if (HasPlace(core)) return LastingExecutorOf(core).Now();
+  if (HasPlace(core)) return NowBelow(core);
   const TaskCore* current = CurrentTask();
-  return current != nullptr ? ExecutorOf(*current).Now() : Clock::now();
+  return current != nullptr ? NowBelow(*current) : Clock::now();
 }
 
 Error Await(TaskCore& core) noexcept {

@@ -63,7 +63,8 @@ class ORCHESTRATE_API Executor {
   /// Returns what this executor can do.
   [[nodiscard]] virtual Capabilities GetCapabilities() const noexcept { return {}; }
 
-  /// Returns the timers that serve this executor's tasks; by default those of the default runtime.
+  /// Returns the timers that serve this executor's tasks; by default those of the default runtime, or closed
+  /// ones when that cannot be made: then deadlines are seen by those who look, and a sleep ends at once.
   [[nodiscard]] virtual TimerService& Timers() noexcept;
 
   /// Returns the time by the clock of its timers.
@@ -76,7 +77,7 @@ class ORCHESTRATE_API Executor {
   [[nodiscard]] Context Background();
 
  protected:
-  /// Ends the root context's tie to this executor, after waiting for who is inside Post().
+  /// Ends the root context's tie to this executor, after waiting for the threads inside one of its functions.
   ///
   /// Each destructor of a derived class calls it first.
   void Detach() noexcept;
