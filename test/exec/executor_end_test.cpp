@@ -61,7 +61,8 @@ void DestroyWhileInside(SlowExecutor::Place slow, Call call) {
     executor.reset();
     gone = true;
   });
-  for (int i = 0; i < 1000 && !gone; ++i) std::this_thread::yield();  // it would return meanwhile
+  // Time enough to return too early.
+  for (const auto end = Clock::now() + 50ms; !gone && Clock::now() < end;) std::this_thread::yield();
   EXPECT_FALSE(gone);
   leave.Open();
   destroys.join();
