@@ -10,6 +10,7 @@
 
 #include <orchestrate/flow/sleep.hpp>
 #include <orchestrate/orchestrate.hpp>
+#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/last_words.hpp>
 #include <test/support/noted_calls.hpp>
@@ -39,6 +40,16 @@ TEST_P(RepeatEnds, UnderAnEndedContextCallsNothing) {
   EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
   EXPECT_TRUE(Calls().empty());
   EXPECT_EQ(job.Runs(), 0U);
+}
+
+// K43
+TEST(Repeat, UnderAnEndedContextHasEndedAtOnce) {
+  ManualExecutor executor;
+  const Context own = executor.Background().WithCancel();
+  own.Cancel();
+  const Job job = Repeat(own, 10ms, [] { ADD_FAILURE() << "called"; });
+  EXPECT_TRUE(job.IsDone());
+  EXPECT_EQ(job.State(), TaskState::Cancelled);
 }
 
 // K44
