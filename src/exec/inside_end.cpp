@@ -48,7 +48,7 @@ void RuntimeCore::EndFromInside() noexcept {
     WaitForOthers();
     ReportOwnEnd();
   }
-  ForgetCallBacks();
+  Silence();
   BuryWhenLeft();
 }
 

@@ -88,7 +88,6 @@ Runtime::~Runtime() {
     core_->SendReport({.what = detail::Counted(remaining, "body still runs", "bodies still run") +
                                " after the grace period of runtime " + core_->Options().name});
   }
-  core_->ForgetCallBacks();
   core_.release()->Abandon();  // they may come back to it
 }
 

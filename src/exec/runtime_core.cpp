@@ -77,6 +77,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
 // ---- permits ----
 
 void RuntimeCore::ReturnPermit(std::uint32_t ran) noexcept {
+  if (std::exchange(t_thread.stands_aside, false) && HandPermitOver(ran)) return;
   permits_.Release(ran);
   WakeRunnerIfNeeded();
   AskSharers();
@@ -263,6 +264,7 @@ void RuntimeCore::DropInjected() noexcept {
 }
 
 void RuntimeCore::Abandon() noexcept {
+  Silence();
   static constinit std::atomic<RuntimeCore*> all{nullptr};
   next_abandoned_ = all.exchange(this, std::memory_order_acq_rel);
 }
@@ -284,14 +286,14 @@ void RuntimeCore::Retire() noexcept {
     if (!slot->arena_is_dead) orchestrate_arena_destroy(std::exchange(slot->arena, nullptr));
   }
   ProcessLimit::Remove(slot_limit_);
-  ForgetCallBacks();
+  Silence();
 }
 
-void RuntimeCore::ForgetCallBacks() noexcept {
-  observer_.store(nullptr, std::memory_order_relaxed);
+void RuntimeCore::Silence() noexcept {
+  observer_.store(nullptr, std::memory_order_seq_cst);
   TellCounted();
   muted_.store(true, std::memory_order_seq_cst);
-  while (reporting_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+  while (reporting_.load(std::memory_order_seq_cst) != 0 || !observing_.IsEmpty()) std::this_thread::yield();
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -12,6 +12,7 @@
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include "base/concurrent_queue.hpp"
+#include "base/rundown.hpp"
 #include "base/work_stealing_deque.hpp"
 #include "exec/equal_reports.hpp"
 #include "exec/permits.hpp"
@@ -54,7 +55,8 @@ struct alignas(64) Slot {
   std::uint64_t looked_outside = 0;  // ticks
   std::uint32_t random = 0x9e3779b9U;
   std::atomic<std::uint64_t> seen_taken{0};  // of the deque, by the runner that looks for work
-  std::atomic<std::uint64_t> posted{0};      // written by its thread only, as the next
+  std::atomic<std::uint64_t> oldest{0};  // in the deque at the last look for overdue work: its number plus 1
+  std::atomic<std::uint64_t> posted{0};  // written by its thread only, as the next
   std::atomic<std::uint64_t> ran{0};
   WorkStealingDeque<WorkNode*> deque{256};
 };
@@ -100,6 +102,18 @@ class RuntimeCore final : public Executor {
   }
   void EndBlocked() noexcept { blocked_.fetch_add(kBlockedChange - 1, std::memory_order_seq_cst); }
 
+  // ---- fairness ----
+  // After a body that a waiter has run, or before it claims one: true when the calling thread has to stand
+  // aside, because something has lain in a queue for a whole slice.
+  [[nodiscard]] bool OwesATurn() noexcept {
+    return t_thread.stands_aside || (IsSliceOver(t_thread.left_ticks) && LookForOverdue());
+  }
+  // The same for a worker that would have to block; false when few spare workers are left.
+  [[nodiscard]] bool OwesATurnAndMayBlock() noexcept { return OwesATurn() && HasSpareWorkers(); }
+
+  // By a worker that stands aside: `node`, which it waits for, has its turn after all that is queued here.
+  void QueueBehind(WorkNode& node) noexcept;
+
   // ---- sharing ----
   void AddSharer(Sharer& sharer) noexcept;
   void RemoveSharer(Sharer& sharer) noexcept;
@@ -131,7 +145,7 @@ class RuntimeCore final : public Executor {
   void EndFromInside() noexcept;
   [[nodiscard]] bool IsInside() const noexcept { return t_thread.runtime == this || timers_->IsOwnThread(); }
   // The user's observer and on_report are not used any more when this returns.
-  void ForgetCallBacks() noexcept;
+  void Silence() noexcept;
   // Gives everything up but the memory, which contexts and tasks may still lead to; no body is running.
   void Retire() noexcept;
   // The same, and goes itself, sooner or later.
@@ -144,6 +158,12 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] std::size_t Remaining() const noexcept;
   [[nodiscard]] std::size_t Width() const noexcept { return width_; }
   [[nodiscard]] Observer* GetObserver() const noexcept { return observer_.load(std::memory_order_relaxed); }
+  // ObserverUse calls these: null once the runtime is silent.
+  [[nodiscard]] Observer* EnterObserver() noexcept {
+    observing_.Enter();
+    return observer_.load(std::memory_order_seq_cst);
+  }
+  void LeaveObserver() noexcept { observing_.Leave(); }
   [[nodiscard]] RuntimeOptions& Options() noexcept { return options_; }
   [[nodiscard]] std::chrono::nanoseconds Grace() const noexcept;
   void SendReport(const Report& report) noexcept;
@@ -171,6 +191,14 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] WorkNode* Find(Slot& slot) noexcept;
   [[nodiscard]] WorkNode* FindFairly(Slot& slot) noexcept;
   void QueueNext(Slot& slot) noexcept;
+  [[nodiscard]] bool IsSliceOver(std::uint64_t ticks) const noexcept {
+    return static_cast<std::int64_t>(ticks - slice_end_.load(std::memory_order_relaxed)) > 0;
+  }
+  [[nodiscard]] bool LookForOverdue() noexcept;
+  [[nodiscard]] bool IsRingOverdue() noexcept;
+  [[nodiscard]] bool TakeOverdue() noexcept;
+  [[nodiscard]] bool HasSpareWorkers() const noexcept;
+  [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;
@@ -216,10 +244,10 @@ class RuntimeCore final : public Executor {
   void DropInjected() noexcept;
   void Tell(const Report& report) noexcept;
   void TellAll(const std::vector<KeptReport>& reports) noexcept;
-
   RuntimeOptions options_;
   EqualReports equal_reports_;
-  std::atomic<Observer*> observer_;  // null once retired, as the user's object may be gone
+  std::atomic<Observer*> observer_;  // null once silent, as the user's object may be gone
+  Rundown observing_;
   const bool is_virtual_;
   const std::size_t width_;
   const std::size_t slot_limit_;
@@ -235,6 +263,11 @@ class RuntimeCore final : public Executor {
   ConcurrentQueue<WorkNode> urgent_queue_{64};  // counts in `urgent_` only
   std::atomic<bool> urgent_served_{false};      // a runner was launched for it and has not stopped taking it
   std::atomic<bool> ends_inside_{false};        // a body of this runtime is in the destructor
+  // Of the threads that run what they wait for: when the next of them looks for overdue work, and what the
+  // last one saw.
+  std::atomic<std::uint64_t> slice_end_{0};  // ticks
+  std::atomic<std::uint64_t> seen_pushed_{0};
+  std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
   std::atomic<std::uint64_t> outside_blocked_{0};

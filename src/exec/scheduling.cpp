@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "exec/observer_use.hpp"
+
 #include "runtime_core.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -35,13 +37,19 @@ void NoteTimedWait(RuntimeCore& runtime, int change) noexcept { runtime.NoteTime
 
 void NoteRan(RuntimeCore& runtime) noexcept { runtime.NoteRan(); }
 
+bool OwesATurn(RuntimeCore& runtime) noexcept { return runtime.OwesATurn(); }
+
+void QueueBehind(RuntimeCore& runtime, WorkNode& node) noexcept {
+  if (t_thread.runtime == &runtime) runtime.QueueBehind(node);
+}
+
 // ---- claims ----
 
 ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
   if (runtime == nullptr) return;
   RuntimeCore* own = t_thread.runtime;
   if (own == runtime) {
-    granted_ = true;
+    granted_ = !own->OwesATurnAndMayBlock();
     return;
   }
   // For its own runtime a worker that runs somebody else's work is blocked: that work may wait for work here.
@@ -59,6 +67,7 @@ ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
 }
 
 void ClaimRight::Return() noexcept {
+  (void)borrowed_->OwesATurn();  // then ReturnPermit() hands it to a runner
   t_thread.runtime = outer_runtime_;
   t_thread.slot = outer_slot_;
   if (outer_runtime_ != nullptr) {
@@ -79,7 +88,7 @@ BlockingSection::BlockingSection(RuntimeCore* served) noexcept {
     worker_of_ = own;
     // A thread from outside that runs the task it waits for still waits from outside: virtual time may pass.
     if (t_thread.slot == nullptr && own->IsVirtual()) watched_ = own;
-    if (Observer* observer = own->GetObserver()) observer->WorkerBlocked();
+    if (const ObserverUse observer(own); observer) observer->WorkerBlocked();
   } else if (served == nullptr) {
     is_stranger_ = RuntimeCore::AnyIsVirtual();
   } else if (served->IsVirtual()) {
@@ -112,7 +121,7 @@ BlockingSection::~BlockingSection() {
   Resume();
   if (worker_of_ == nullptr) return;
   worker_of_->EndBlocked();
-  if (Observer* observer = worker_of_->GetObserver()) observer->WorkerResumed();
+  if (const ObserverUse observer(worker_of_); observer) observer->WorkerResumed();
 }
 
 TimerService* BlockingSection::VirtualTimers() const noexcept {

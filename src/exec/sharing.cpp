@@ -3,6 +3,8 @@
 #include <orchestrate/exec/blocking.hpp>
 #include <orchestrate/exec/detail/sharer.hpp>
 
+#include "exec/observer_use.hpp"
+
 #include "runtime_core.hpp"
 
 // Work that threads keep to themselves until somebody asks for it.
@@ -60,7 +62,7 @@ BlockingCall::BlockingCall() noexcept {
   ShareAllOfThread();
   if (runtime->IsVirtual() || !runtime->BeginBlocked()) return;
   gave_ = runtime;
-  if (Observer* observer = runtime->GetObserver()) observer->WorkerBlocked();
+  if (const ObserverUse observer(runtime); observer) observer->WorkerBlocked();
   runtime->ReturnPermit();
 }
 
@@ -68,7 +70,7 @@ BlockingCall::~BlockingCall() {
   if (gave_ == nullptr) return;
   gave_->TakePermitBack();
   gave_->EndBlocked();
-  if (Observer* observer = gave_->GetObserver()) observer->WorkerResumed();
+  if (const ObserverUse observer(gave_); observer) observer->WorkerResumed();
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -33,6 +33,8 @@ struct ThreadState {
   bool in_runner = false;      // below frames of oneTBB
   bool serves_urgent = false;  // the one thread that runs urgent work of its runtime
   bool runs_urgent = false;    // runs a piece of it, which counts as such
+  // Work that others have queued is overdue: the permit of this thread goes to a runner (fairness.cpp).
+  bool stands_aside = false;
   // On a thread of the library's own, which has all signals blocked: those that its maker had.
   const void* makers_signals = nullptr;
 

@@ -123,7 +123,7 @@ void Crew::ContextEnded() noexcept {
 
 // With the link's party. Urgent, for the members may all be in bodies that do not listen.
 void Crew::StartSweep() noexcept {
-  if (members_ != nullptr) return PostUrgentNode(*executor_, members_[limit_]);
+  if (members_ != nullptr) return PostUrgentBelow(*owner_, members_[limit_]);
   EndBodiless();
   if (LeaveAsLast()) PostBelow(*owner_, *owner_);
 }
@@ -229,6 +229,13 @@ bool Crew::ParkOther(Member& member) noexcept {
 bool Crew::WasStopped(const TaskCore& task) const noexcept {
   const auto phase = task.PhaseNow();
   return failed_.load(sync::memory_order_acquire) && (phase == kCancelled || phase < kCompleted);
+}
+
+// A waiter that helps goes on as long as nothing else is overdue; then a runner goes on with its member.
+bool Crew::IsTurnOver(Stint stint) const noexcept {
+  if (stint != Stint::Helping) return stint == Stint::Posted;
+  RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
+  return runtime != nullptr && OwesATurn(*runtime);
 }
 
 void Crew::NoteFailure(const Error& error, std::size_t number) noexcept {

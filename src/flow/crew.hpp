@@ -8,6 +8,7 @@
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
 #include "flow/progress_reporter.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -163,6 +164,7 @@ class Crew {
   void StartSweep() noexcept;
   [[nodiscard]] Member* StartMember() noexcept;  // the next one, unless all have started
   Member* StartAnother() noexcept;
+  [[nodiscard]] bool IsTurnOver(Stint stint) const noexcept;
   void CallBack(Member& member) noexcept;
   [[nodiscard]] bool HasJoined(Member& member) noexcept;  // false: all have left, and this object may be gone
   [[nodiscard]] bool TryJoin() noexcept;
@@ -227,8 +229,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (stint == Stint::Posted && IsPast(t_thread.left_ticks, begin + turn))
-      return PostLast(*executor_, member);
+    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return PostLastBelow(*owner_, member);
   }
 }
 

@@ -39,7 +39,7 @@ void ProgressReporter::Last() noexcept {
 
 void ProgressReporter::Expired(Timer& timer, TimerEvent event) noexcept {
   auto& self = static_cast<ProgressReporter&>(timer);
-  Executor& executor = self.crew_.GetExecutor();
+  const ExecutorUse executor(self.crew_.Owner());
   {
     const std::lock_guard lock(self.mutex_);
     self.stopped_ = event == TimerEvent::ShutDown;
@@ -47,7 +47,7 @@ void ProgressReporter::Expired(Timer& timer, TimerEvent event) noexcept {
     self.calling_ = true;
   }
   // From here on the reporter may be gone. Urgent, for a report is worth most while all workers are busy.
-  PostUrgentNode(executor, self);
+  PostUrgentNode(*executor, self);
 }
 
 void ProgressReporter::RunPosted(WorkNode& node) noexcept {

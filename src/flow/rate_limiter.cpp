@@ -35,7 +35,7 @@ struct PermitWaiter : detail::ListNode<> {
 struct BlockedThread : PermitWaiter, detail::LinkedWait {
   BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept : LinkedWait(&of_wait) {
     context = &of_wait;
-    timers = &detail::LastingExecutorOf(of_wait).Timers();
+    timers = &detail::ExecutorUse(of_wait)->Timers();
     count = permits;
     notify = [](PermitWaiter& self) noexcept { static_cast<BlockedThread&>(self).Finish(); };
   }
@@ -43,7 +43,7 @@ struct BlockedThread : PermitWaiter, detail::LinkedWait {
 
 constexpr const char* kAcquire = "RateLimiter::Acquire";
 
-TimePoint NowOf(const ContextNode& node) noexcept { return detail::LastingExecutorOf(node).Now(); }
+TimePoint NowOf(const ContextNode& node) noexcept { return detail::NowBelow(node); }
 
 // `now` is by the clock that all waiters share.
 bool HasEnded(const PermitWaiter& waiter, TimePoint now) noexcept {

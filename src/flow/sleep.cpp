@@ -29,7 +29,8 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
 
   // Counts as pending work until Leave(). Throws std::bad_alloc, then it does not sleep.
   void Begin(TimePoint until) {
-    TaskCore::timers = &ExecutorOf(*parent).Timers();
+    const ExecutorUse executor(*parent);
+    TaskCore::timers = &executor->Timers();
     TaskCore::timers->AddPending();
     if (NeedsLink() && !AddLink(*parent, *this)) until = TimePoint::min();
     Arm(until);
@@ -137,7 +138,7 @@ Task<void> SleepFor(const Where& where, Nanoseconds duration) {
     // 0 is not "now": that would be rounded up to the next tick.
     const bool next_turn = duration == Nanoseconds::zero();
     return MakeSleep("Sleep", where, parent,
-                     next_turn ? TimePoint::min() : SaturatingAdd(ExecutorOf(parent).Now(), duration));
+                     next_turn ? TimePoint::min() : SaturatingAdd(NowBelow(parent), duration));
   });
 }
 

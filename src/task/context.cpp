@@ -5,6 +5,7 @@
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
 #include "task/context_links.hpp"
+#include "task/root_node.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1 {
@@ -44,7 +45,8 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
     if (auto* armed = timers.load(sync::memory_order_acquire)) armed->Cancel(*this);
   }
   void Activate() noexcept override {
-    auto& service = ExecutorOf(*this).Timers();
+    const ExecutorUse use(*this);
+    auto& service = use->Timers();
     timers.store(&service, sync::memory_order_release);
     service.Schedule(*this, due);
   }
@@ -110,7 +112,7 @@ struct DoneCallback final : Link, Deferred, WorkNode {
     runs_user_code = true;
     RefNode(owner);
   }
-  void PostNow() noexcept { ExecutorOf(*node).PostUrgent(Work(*this)); }
+  void PostNow() noexcept { PostUrgentBelow(*node, *this); }
   void Drop() noexcept {
     if (refs.fetch_sub(1, sync::memory_order_acq_rel) != 1) return;
     UnrefNode(*node);

@@ -77,7 +77,7 @@ bool IsMarkedEnded(ContextNode& node) noexcept { return MayHaveEnded(node) && Fi
 Error SlowEndOf(ContextNode& node) noexcept {
   if (const ContextNode* ended = FindEnded(node)) return ended->error.Get();
   ScopeNode& scope = *node.scope;
-  if (scope.deadline != TimePoint::max() && LastingExecutorOf(scope).Now() >= scope.deadline) {
+  if (scope.deadline != TimePoint::max() && NowBelow(scope) >= scope.deadline) {
     EndScope(scope, Errc::DeadlineExceeded);
     return scope.error.Get();
   }

@@ -44,7 +44,7 @@ void StartHere(TaskCore& core) noexcept {
   Executor& executor = ExecutorOf(core);
   if (executor.IsRunning() && !IsForked() && StackLeft() > kHelpStack) {
     if (const ClaimRight right(ExecutorAccess::RuntimeOf(executor)); right) {
-      if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, executor);
+      if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core);
       core.state.store(kQueued, sync::memory_order_release);
       TryRun(core, kQueued);
       return Unref(core);

@@ -36,7 +36,7 @@ bool PostTask(TaskCore& core) noexcept;     // false: intake has stopped
 void PostSuccessor(TaskCore& core) noexcept;
 // By the thread that has a queue's entry of a task which was started or ended otherwise.
 void LeaveEntry(TaskCore& core) noexcept;
-void NoteSpawned(TaskCore& core, Executor& executor) noexcept;  // before anybody can run it
+void NoteSpawned(TaskCore& core) noexcept;  // before anybody can run it
 void NoteStarted(TaskCore& core) noexcept;
 void NoteEnded(TaskCore& core) noexcept;
 // Changes `bits` of the state of a task in the phase `from`, once nobody pins it there; false when it has

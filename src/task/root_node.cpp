@@ -153,6 +153,16 @@ void PostBelow(const ContextNode& node, WorkNode& work) noexcept {
   PostNode(*executor, work);
 }
 
+void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept {
+  const ExecutorUse executor(node);
+  PostLast(*executor, work);
+}
+
+void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept {
+  const ExecutorUse executor(node);
+  PostUrgentNode(*executor, work);
+}
+
 ScopeNode& RootOf(Executor& executor) {
   auto& slot = ExecutorAccess::AttachmentOf(executor);
   // Acquire pairs with the release of the exchange below: the root is complete.
@@ -181,7 +191,7 @@ const ContextNode& BottomOf(const ContextNode& node) noexcept {
 
 }  // namespace
 
-Executor& LastingExecutorOf(const ContextNode& node) noexcept { return ExecutorOf(BottomOf(node)); }
+TimePoint NowBelow(const ContextNode& node) noexcept { return ExecutorUse(BottomOf(node))->Now(); }
 
 RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept { return RuntimeOf(BottomOf(node)); }
 

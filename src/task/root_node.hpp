@@ -41,6 +41,12 @@ class ExecutorUse {
 // Says that the runtime below `node`, or another executor, takes no more work: a sentence for verbs, and the
 // cause of what it has cancelled.
 [[nodiscard]] Error ShutDownError(const ContextNode& node) noexcept;
+// As PostBelow(), but behind everything that the calling worker has queued, or although all workers are busy.
+void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept;
+void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept;
+
+// The time by the clock of the executor at the bottom.
+[[nodiscard]] TimePoint NowBelow(const ContextNode& node) noexcept;
 
 // Nearly every task holds a reference to its root, so each thread keeps a stock of them and touches the
 // shared count once in a few hundred times.

@@ -46,9 +46,8 @@ void SkipEndedParents(TaskCore& core) noexcept {
   return left + 1 == t_thread.turn ? t_thread.left_ticks : ReadTicks();
 }
 
-void NoteLeft(const TaskCore& core, std::uint64_t ticks) noexcept {
+void NoteLeft(const TaskCore& core) noexcept {
   const bool at_once = core.Ops().light && (core.flags & ContextNode::kObserved) == 0;
-  t_thread.left_ticks = ticks;
   t_thread.left_turn = at_once ? t_thread.turn : ThreadState::kNoTurn;
 }
 
@@ -71,7 +70,8 @@ bool CallBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
   if (result.end == BodyEnd::Pending) return false;  // and may have done so already
   const auto end = ReadTicks();
   core.ticks.store(end - begin, sync::memory_order_relaxed);
-  if (timing == Timing::InARow) NoteLeft(core, end);
+  t_thread.left_ticks = end;
+  if (timing == Timing::InARow) NoteLeft(core);
   EndBody(core, result);
   return true;
 }

@@ -4,6 +4,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
+#include "exec/observer_use.hpp"
 #include "exec/runtime_core.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
@@ -125,17 +126,17 @@ bool PostTask(TaskCore& core) noexcept {
   return true;
 }
 
-void NoteSpawned(TaskCore& core, Executor& executor) noexcept {
-  Observer* observer = ObserverOf(executor);
-  if (observer == nullptr || (core.flags & ContextNode::kSpawned) != 0) return;
+void NoteSpawned(TaskCore& core) noexcept {
+  const ObserverUse observer(LastingRuntimeOf(core));
+  if (!observer || (core.flags & ContextNode::kSpawned) != 0) return;
   core.flags |= ContextNode::kSpawned;
   core.ticks.store(ReadTicks(), sync::memory_order_relaxed);
   observer->TaskSpawned(IdOf(core), NameOf(core));
 }
 
 void NoteStarted(TaskCore& core) noexcept {
-  Observer* observer = ObserverOf(ExecutorOf(core));
-  if (observer == nullptr) return;
+  const ObserverUse observer(LastingRuntimeOf(core));
+  if (!observer) return;
   const auto queued = core.ticks.load(sync::memory_order_relaxed);
   observer->TaskStarted(IdOf(core),
                         queued != 0 ? TicksToDuration(ReadTicks() - queued) : std::chrono::nanoseconds{});
@@ -143,8 +144,8 @@ void NoteStarted(TaskCore& core) noexcept {
 
 void NoteEnded(TaskCore& core) noexcept {
   if ((core.flags & ContextNode::kSpawned) == 0) return;
-  Observer* observer = ObserverOf(ExecutorOf(core));
-  if (observer == nullptr) return;
+  const ObserverUse observer(LastingRuntimeOf(core));
+  if (!observer) return;
   observer->TaskEnded(IdOf(core), TicksToDuration(core.ticks.load(sync::memory_order_relaxed)));
 }
 

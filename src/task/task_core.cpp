@@ -201,7 +201,7 @@ void Adopt(TaskCore& core, ContextNode& parent) noexcept {
 }
 
 void Submit(TaskCore& core) noexcept {
-  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core, ExecutorOf(core));
+  if ((core.flags & ContextNode::kObserved) != 0) NoteSpawned(core);
   core.state.store(kQueued, sync::memory_order_release);
   if (!PostTask(core)) Refuse(core);
 }
@@ -232,7 +232,7 @@ void LeaveAdopting(TaskCore& core, std::uint32_t to) noexcept {
   }
   // The observer is code of the user, for which nobody has to wait.
   core.state.fetch_or(ContextNode::kOpen, sync::memory_order_relaxed);
-  NoteSpawned(core, ExecutorOf(core));
+  NoteSpawned(core);
   core.state.fetch_xor((kAdopting ^ to) | ContextNode::kOpen, sync::memory_order_release);
 }
 

@@ -6,6 +6,7 @@
 #include "exec/thread_state.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -289,7 +290,8 @@ void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
   TaskCore* first = TellAll(core, newest, spare == Spare::Left ? &telling.spare : nullptr);
   if (spare == Spare::Left && std::exchange(telling.spare, nullptr) == nullptr) spare = Spare::Taken;
   if (first != nullptr && telling.ended == nullptr) {
-    PostFollower(ExecutorOf(*first), *first, core);
+    const ExecutorUse executor(*first);
+    PostFollower(*executor, *first, core);
   } else {
     PostFirst(first);
   }

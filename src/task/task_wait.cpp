@@ -12,6 +12,7 @@
 #include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 #include "task/wait_circle.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -39,7 +40,7 @@ void ClaimQueued(TaskCore& core) noexcept {
   StackRoom room;
   if (!room) return;
   ClaimRight right(runtime);
-  if (!right) return;
+  if (!right) return QueueBehind(*runtime, core);
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
   const bool mine = Unqueue(*runtime, core);
   const bool counted = mine || NoteTaken(*runtime);
@@ -239,9 +240,9 @@ Error PrepareAwait(TaskCore& core) noexcept {
 RuntimeCore* ServedBy(const TaskCore& core) noexcept { return HasPlace(core) ? RuntimeOf(core) : nullptr; }
 
 TimePoint NowOf(const TaskCore& core) noexcept {
-  if (HasPlace(core)) return LastingExecutorOf(core).Now();
+  if (HasPlace(core)) return NowBelow(core);
   const TaskCore* current = CurrentTask();
-  return current != nullptr ? ExecutorOf(*current).Now() : Clock::now();
+  return current != nullptr ? NowBelow(*current) : Clock::now();
 }
 
 Error Await(TaskCore& core) noexcept {

@@ -246,6 +246,78 @@ TEST(Observer, MayGoWithItsRuntime) {
   EXPECT_TRUE(later.Wait());
 }
 
+// Stays inside the first TaskEnded() until it is let go.
+class SlowObserver final : public Observer {
+ public:
+  void TaskEnded(std::uint64_t /*id*/, std::chrono::nanoseconds /*ran*/) noexcept override {
+    if (inside.IsOpen()) return;
+    inside.Open();
+    leave.Wait();
+    left = true;
+  }
+  Gate inside;
+  Gate leave;
+  std::atomic<bool> left{false};
+};
+
+// D19
+TEST(Observer, IsWaitedForByTheDestructorOfItsRuntime) {
+  SlowObserver observer;
+  RuntimeOptions options(1);
+  options.observer = &observer;
+  auto runtime = std::make_unique<Runtime>(std::move(options));
+  const auto ctx = runtime->Background();
+  Gate body;
+  const auto busy = Invoke(ctx, [&body] { body.Wait(); });
+  const auto queued = Invoke(ctx, [] {});
+  std::thread cancels([&queued] { queued.Cancel(); });  // on a thread that the runtime does not know
+  observer.inside.Wait();
+  std::atomic<bool> gone{false};
+  std::thread destroys([&] {
+    runtime.reset();
+    EXPECT_TRUE(observer.left);
+    gone = true;
+  });
+  EXPECT_TRUE(Eventually([&ctx] { return ctx.IsDone(); }));
+  body.Open();
+  // Time enough to return too early.
+  for (const auto end = Clock::now() + 50ms; !gone && Clock::now() < end;) std::this_thread::yield();
+  observer.leave.Open();
+  destroys.join();
+  cancels.join();
+}
+
+// D19
+TEST(Observer, HearsNothingOfBodiesThatOutlastTheirRuntime) {
+  ReportLog reports;  // of the body that is left
+  std::atomic<int> calls{0};
+  struct Counting final : Observer {
+    explicit Counting(std::atomic<int>& target) : count(&target) {}
+    void TaskEnded(std::uint64_t /*id*/, std::chrono::nanoseconds /*ran*/) noexcept override { ++*count; }
+    std::atomic<int>* count;
+  };
+  Gate started;
+  Gate body;
+  Task<void> task;
+  {
+    Counting observer(calls);
+    RuntimeOptions options(1);
+    options.observer = &observer;
+    options.on_report = reports.Sink();
+    options.grace = 0ms;
+    Runtime runtime(std::move(options));
+    task = Invoke(runtime.Background(), [&] {
+      started.Open();
+      body.Wait();
+    });
+    started.Wait();
+  }
+  EXPECT_EQ(reports.Take().size(), 1U);
+  body.Open();
+  EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
+  EXPECT_EQ(calls, 0);
+}
+
 TEST(Observer, OfOneRuntimeSeesNothingOfAnother) {
   Diary diary;
   RuntimeOptions options(1);

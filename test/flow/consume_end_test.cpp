@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <orchestrate/flow/consume.hpp>
+#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/last_words.hpp>
 #include <test/support/with_runtime.hpp>
@@ -77,6 +78,22 @@ TEST_P(ConsumeEnds, EndsWhatItsFunctionWaitsFor) {
   entered.Wait();
   EXPECT_TRUE(job.Cancel());
   EXPECT_EQ(job.Wait(), Errc::Cancelled);
+}
+
+// D13, D25
+TEST(Consume, GivesBackWhatReachesItAfterItsContextHasEnded) {
+  ManualExecutor executor;
+  const Context own = executor.Background().WithCancel();
+  const Channel<Task<void>> tasks(1);
+  const Job job = Consume(own, 1, tasks);
+  executor.RunUntilIdle();  // now it waits for the channel
+  const auto late = NewTask([] { ADD_FAILURE() << "called"; });
+  EXPECT_FALSE(tasks.TrySend(late));
+  own.Cancel();
+  executor.RunUntilIdle();
+  EXPECT_TRUE(job.IsDone());
+  EXPECT_TRUE(tasks.TryRecv());
+  EXPECT_EQ(late.State(), TaskState::Created);
 }
 
 // The destructor of an error that is not kept waits until another task has failed.

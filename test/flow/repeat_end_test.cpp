@@ -10,6 +10,7 @@
 
 #include <orchestrate/flow/sleep.hpp>
 #include <orchestrate/orchestrate.hpp>
+#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/last_words.hpp>
 #include <test/support/noted_calls.hpp>
@@ -41,12 +42,23 @@ TEST_P(RepeatEnds, UnderAnEndedContextCallsNothing) {
   EXPECT_EQ(job.Runs(), 0U);
 }
 
+// K43
+TEST(Repeat, UnderAnEndedContextHasEndedAtOnce) {
+  ManualExecutor executor;
+  const Context own = executor.Background().WithCancel();
+  own.Cancel();
+  const Job job = Repeat(own, 10ms, [] { ADD_FAILURE() << "called"; });
+  EXPECT_TRUE(job.IsDone());
+  EXPECT_EQ(job.State(), TaskState::Cancelled);
+}
+
 // K44
 TEST_P(RepeatEnds, StopsWhenItIsCancelled) {
   const Job job = Repeat(ctx_, 5ms, Noting());
   Pass(30ms);
   EXPECT_TRUE(job.Cancel());
   const auto calls = Calls();
+  EXPECT_GE(calls.size(), 5U);  // the sixth is due at the very moment
   EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
   EXPECT_EQ(job.State(), TaskState::Cancelled);
   Pass(100ms);

@@ -355,5 +355,15 @@ TEST_P(StressWaitAny, RacesWithEnds) {
   }
 }
 
+// D9: an empty handle counts as a place.
+TEST(WaitAny, OfOneOpenTaskReturnsItsPlaceAmongAllHandles) {
+  Runtime runtime(1);
+  const auto index = Invoke(runtime.Background(), [](Context& c) {
+    const std::vector<Task<int>> tasks{Task<int>(), Invoke(c, [] { return 1; })};  // its only worker is here
+    return WaitAny(tasks);
+  });
+  EXPECT_EQ(index.Get(), 1U);
+}
+
 }  // namespace
 }  // namespace orchestrate

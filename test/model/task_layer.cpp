@@ -138,7 +138,9 @@ void RootNode::Keep(Executor& /*owner*/) noexcept {}
 void RefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 void UnrefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 ScopeNode& DefaultRoot() { return test::g_layer->Root(); }
-Executor& LastingExecutorOf(const ContextNode& node) noexcept { return ExecutorOf(node); }
+ExecutorUse::ExecutorUse(const ContextNode& node) noexcept : root_(nullptr), executor_(&ExecutorOf(node)) {}
+ExecutorUse::~ExecutorUse() = default;
+TimePoint NowBelow(const ContextNode& node) noexcept { return ExecutorOf(node).Now(); }
 RuntimeCore* LastingRuntimeOf(const ContextNode& /*node*/) noexcept { return nullptr; }
 
 void PostNode(Executor& /*executor*/, WorkNode& node) noexcept {
@@ -155,7 +157,7 @@ void PostFollower(Executor& executor, WorkNode& node, const WorkNode& /*before*/
 void PostBelow(const ContextNode& node, WorkNode& work) noexcept { PostNode(ExecutorOf(node), work); }
 bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }
 
-void NoteSpawned(TaskCore& /*core*/, Executor& /*executor*/) noexcept {}
+void NoteSpawned(TaskCore& /*core*/) noexcept {}
 void NoteStarted(TaskCore& /*core*/) noexcept {}
 void NoteEnded(TaskCore& /*core*/) noexcept {}
 

@@ -138,15 +138,15 @@ TEST_P(AfterOnWorkers, StartsInTheOrderOfRegistration) {
     } else {
       first.Run(ctx_);
     }
-    if (GetParam() > 1) {  // then the order of the starts is not that of the lock; each has run once
-      for (const auto& task : all) EXPECT_FALSE(task.Wait());
-      std::sort(order.begin(), order.end());
-    } else {
-      EXPECT_FALSE(runtime_.Run());
+    EXPECT_FALSE(runtime_.Run());  // which runs nothing itself
+    ASSERT_EQ(order.size(), all.size()) << "each runs once";
+    // A body that has started may note it late; each other worker can hold one back so.
+    for (std::size_t at = 0; at < order.size(); ++at) {
+      const auto is_earlier = [&](int other) { return other < order[at]; };
+      const auto late =
+          std::count_if(order.begin() + static_cast<std::ptrdiff_t>(at), order.end(), is_earlier);
+      EXPECT_LT(late, static_cast<std::ptrdiff_t>(GetParam())) << "before " << order[at];
     }
-    std::vector<int> expected;
-    for (int i = 0; i < 20; ++i) expected.push_back(i);
-    EXPECT_EQ(order, expected);
   }
 }
 

@@ -82,7 +82,7 @@ class ORCHESTRATE_API Executor {
   [[nodiscard]] Context Background();
 
  protected:
-  /// Ends the root context's tie to this executor, after waiting for who is inside Post().
+  /// Ends the root context's tie to this executor, after waiting for the threads inside one of its functions.
   ///
   /// Each destructor of a derived class calls it first.
   void Detach() noexcept;

@@ -8,6 +8,8 @@ namespace orchestrate::inline v1 {
 
 /// Sees what a runtime's tasks do; metrics and dumps are built on it.
 ///
+/// It lives until the destructor of its runtime has returned, which waits for the threads that are inside.
+///
 /// @par Thread safety  Called from any thread, several at once; an implementation must not block.
 class Observer {
  public:

@@ -127,9 +127,7 @@ ORCHESTRATE_API void PostBelow(const ContextNode& node, WorkNode& work) noexcept
   return node.scope->home->runtime;
 }
 
-// The executor at the bottom, below all strands, and its runtime or null. A runtime stays there also when it
-// and the task have ended.
-[[nodiscard]] ORCHESTRATE_API Executor& LastingExecutorOf(const ContextNode& node) noexcept;
+// The runtime at the bottom, below all strands, or null. It stays there also when it and the task have ended.
 [[nodiscard]] ORCHESTRATE_API RuntimeCore* LastingRuntimeOf(const ContextNode& node) noexcept;
 
 // The root context of `executor`, made on first use; the reference is borrowed.

@@ -1,0 +1,95 @@
+#include <chrono>
+#include <utility>
+
+#include <orchestrate/time/ticks.hpp>
+
+#include "runtime_core.hpp"
+
+// A thread that waits runs what it waits for, from wherever in a queue that lies. When it does so again and
+// again, it passes over the rest as long as it likes; runners, which are fair, may have no permit meanwhile.
+// So those threads have a slice together, and one of them looks at its end whether something was in a queue
+// at the last look and still is. If so it stands aside: its permit goes to a runner, and it waits like any
+// other.
+namespace orchestrate::inline v1::detail {
+namespace {
+
+constexpr auto kClaimSlice = std::chrono::milliseconds(1);
+// The deques are looked at more rarely: in a recursion the oldest of a worker waits until all below is done.
+constexpr std::uint32_t kDequeLooks = 4;
+
+std::uint64_t ClaimSliceTicks() noexcept {
+  constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
+  static const auto slice = static_cast<std::uint64_t>(
+      static_cast<double>(std::chrono::nanoseconds(kClaimSlice).count()) * static_cast<double>(kSample) /
+      static_cast<double>(TicksToDuration(kSample).count()));
+  return slice;
+}
+
+}  // namespace
+
+bool RuntimeCore::LookForOverdue() noexcept {
+  auto end = slice_end_.load(std::memory_order_relaxed);
+  const auto next = t_thread.left_ticks + ClaimSliceTicks();
+  // One thread looks; what it notes is a hint, so relaxed is enough.
+  if (!slice_end_.compare_exchange_strong(end, next, std::memory_order_relaxed)) return false;
+  bool overdue = IsRingOverdue();
+  if (looks_.fetch_add(1, std::memory_order_relaxed) % kDequeLooks == 0) overdue = TakeOverdue() || overdue;
+  // Where no thread can be made there is no runner to stand aside for.
+  t_thread.stands_aside = overdue && !starved_.load(std::memory_order_relaxed);
+  return t_thread.stands_aside;
+}
+
+bool RuntimeCore::IsRingOverdue() noexcept {
+  const auto popped = injected_.Popped();
+  const auto pushed = seen_pushed_.exchange(injected_.Pushed(), std::memory_order_relaxed);
+  return !injected_.Empty() && static_cast<std::int64_t>(pushed - popped) > 0;
+}
+
+// Puts what is overdue in the deques into the ring, behind which the waiter queues what it waits for. Numbers
+// only grow, and the last item of a deque counts as taken by whatever thread: the same number is the same
+// item.
+bool RuntimeCore::TakeOverdue() noexcept {
+  const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));
+  bool overdue = false;
+  const auto count = slot_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot* slot = slots_[i].load(std::memory_order_acquire);
+    if (slot == nullptr) continue;
+    const auto oldest = slot->deque.Empty() ? 0 : slot->deque.Taken() + 1;
+    if (slot->oldest.exchange(oldest, std::memory_order_relaxed) != oldest || oldest == 0) continue;
+    // Each of a recursion's tasks that begins out of turn costs a thread that waits meanwhile.
+    if (blocked > width_) continue;
+    WorkNode* node = slot->deque.Steal();
+    if (node == nullptr) continue;
+    PutBack(nullptr, *node);
+    overdue = true;
+  }
+  return overdue;
+}
+
+void RuntimeCore::QueueBehind(WorkNode& node) noexcept {
+  if (t_thread.stands_aside && t_thread.slot != nullptr && t_thread.slot->deque.PopIf(&node))
+    PutBack(nullptr, node);
+}
+
+// A claim that is refused makes its worker block. Half of the spare workers stay for waits that have to.
+bool RuntimeCore::HasSpareWorkers() const noexcept {
+  const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));
+  return 2 * std::size_t{blocked} < options_.spare_workers;
+}
+
+// False when no runner could be started: the caller still has its permit. Counts what was run under it.
+bool RuntimeCore::HandPermitOver(std::uint32_t& ran) noexcept {
+  Slot* slot = TakeSlot();
+  if (slot == nullptr) return false;
+  outside_ran_.fetch_add(std::exchange(ran, 0), std::memory_order_release);
+  slot->begins.store(Begins::Holding, std::memory_order_release);
+  const bool started = StartRunner(*slot);
+  // The runner that the timers' thread has launched in its place may have the permit.
+  const bool kept =
+      !started && slot->begins.exchange(Begins::Looking, std::memory_order_acq_rel) == Begins::Holding;
+  if (!started) GiveSlot(*slot);
+  return !kept;
+}
+
+}  // namespace orchestrate::inline v1::detail

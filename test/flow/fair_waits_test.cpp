@@ -1,0 +1,181 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
+#include <test/support/in_time.hpp>
+#include <test/support/with_runtime.hpp>
+
+// A thread that runs what it waits for does not keep other work from its turn for ever.
+namespace orchestrate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class FairWaits : public WithRuntime {
+ protected:
+  // Says whether a task from outside begins while all workers are busy with what `stop_` ends.
+  [[nodiscard]] bool PostedTaskBegins() {
+    const auto posted = Invoke(ctx_, [this] { stop_ = true; });
+    const bool begins = posted.WaitFor(kPatience);  // which runs nothing itself
+    stop_ = true;
+    return begins;
+  }
+
+  // Tasks until the end; on the thread of the waiter nothing else would ever have its turn.
+  [[nodiscard]] Error ConsumeUntilStopped(const Context& ctx) {
+    const Job job = Consume(ctx, 1, [this]() -> std::optional<Task<void>> {
+      if (stop_) return std::nullopt;
+      return NewTask([this] { taken_ = true; });
+    });
+    return job.Wait();
+  }
+
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> taken_{false};
+};
+
+INSTANTIATE_TEST_SUITE_P(Widths, FairWaits, Widths(), WidthName);
+
+// K61
+TEST_P(FairWaits, InsideTasksLetInWhatComesFromOutside) {
+  Gate begun(static_cast<int>(GetParam()));
+  std::vector<Task<void>> loops;
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    loops.push_back(Invoke(ctx_, [&](Context& c) {
+      begun.Open();
+      while (!stop_) Invoke(c, [] {}).Get();
+    }));
+  }
+  begun.Wait();
+  EXPECT_TRUE(PostedTaskBegins());
+  EXPECT_FALSE(WaitAll(loops));
+}
+
+// K61
+TEST_P(FairWaits, InsideTasksLetInWhatTheyHaveSpawned) {
+  std::vector<Task<bool>> loops;
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    loops.push_back(Invoke(ctx_, [](Context& c) {
+      const auto spawned = Invoke(c, [] {});
+      const auto give_up = Clock::now() + kPatience;
+      while (!spawned.IsDone() && Clock::now() < give_up) Invoke(c, [] {}).Get();
+      return spawned.IsDone();
+    }));
+  }
+  for (const auto& loop : loops) EXPECT_TRUE(loop.Get());
+}
+
+// K61: more of them than workers, each of which stands aside for the next.
+TEST_P(FairWaits, InsideTasksTakeTurns) {
+  constexpr std::size_t kMany = 24;
+  std::atomic<std::size_t> begun{0};
+  const auto give_up = Clock::now() + kPatience;
+  std::vector<Task<void>> loops;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    loops.push_back(Invoke(ctx_, [&begun, give_up](Context& c) {
+      ++begun;
+      while (begun < kMany && Clock::now() < give_up) Invoke(c, [] {}).Get();
+    }));
+  }
+  for (const auto& loop : loops) (void)loop.WaitFor(2 * kPatience);
+  EXPECT_EQ(begun, kMany);
+}
+
+// K61
+TEST_P(FairWaits, FromOutsideLetInWhatIsPosted) {
+  std::vector<std::thread> threads;
+  Gate begun(static_cast<int>(GetParam()));
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    threads.emplace_back([&] {
+      begun.Open();
+      while (!stop_) Invoke(ctx_, [] {}).Get();
+    });
+  }
+  begun.Wait();
+  EXPECT_TRUE(PostedTaskBegins());
+  for (auto& thread : threads) thread.join();
+}
+
+// K61
+TEST_P(FairWaits, ForAJobFromOutsideLetInWhatIsPosted) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    threads.emplace_back([this] { EXPECT_FALSE(ConsumeUntilStopped(ctx_)); });
+  EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+  EXPECT_TRUE(PostedTaskBegins());
+  for (auto& thread : threads) thread.join();
+}
+
+// K61
+TEST_P(FairWaits, ForAJobInsideTasksLetInWhatIsPosted) {
+  std::vector<Task<void>> waits;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    waits.push_back(Invoke(ctx_, [this](Context& c) { EXPECT_FALSE(ConsumeUntilStopped(c)); }));
+  EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+  EXPECT_TRUE(PostedTaskBegins());
+  EXPECT_FALSE(WaitAll(waits));
+}
+
+// Where a claim is refused the wait blocks, which must not fail for want of a spare worker.
+TEST(FairWaitsWithoutSpareWorkers, StillRunWhatTheyWaitFor) {
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const auto ctx = runtime.Background();
+  const auto loop = Invoke(ctx, [](Context& c) {
+    const auto other = Invoke(c, [] {});
+    const auto end = Clock::now() + 20ms;  // slices enough for the rule to look
+    while (Clock::now() < end) {
+      if (Error error = Invoke(c, [] {}).Wait()) return error;
+    }
+    return Error();
+  });
+  EXPECT_FALSE(loop.Wait());
+}
+
+void Spin(Nanoseconds time) {
+  for (const auto end = Clock::now() + time; Clock::now() < end;) {
+  }
+}
+
+// K61: true when the numbers came out as they should.
+bool KeepsBeats(std::size_t workers, int threads) {
+  constexpr int kBeats = 40;
+  Runtime runtime{RuntimeOptions(workers)};
+  const auto ctx = runtime.Background();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < threads; ++i) {
+    callers.emplace_back([&] {
+      while (!stop) Invoke(ctx, [] { Spin(1ms); }).Get();
+    });
+  }
+  const Job beats = Repeat(ctx, 10ms, [] {});
+  (void)Sleep(100ms).Wait();  // until all are at it
+  const auto before = beats.Runs();
+  const auto begin = Clock::now();
+  const auto posted = Invoke(ctx, [] { return Clock::now(); });
+  (void)Sleep(kBeats * 10ms).Wait();
+  const auto counted = beats.Runs() - before;
+  const auto took = Clock::now() - begin;
+  EXPECT_TRUE(posted.WaitFor(kPatience));
+  stop = true;
+  for (auto& caller : callers) caller.join();
+  beats.Cancel();
+  (void)beats.Wait();
+  EXPECT_LE(counted, static_cast<std::size_t>(took / 10ms) + 1);
+  return counted >= kBeats * 95 / 100 && posted.Get() - begin <= 10ms;
+}
+
+// K61
+TEST(RealFairWaits, FromOutsideKeepBeats) {
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, 2); }));
+}
+
+}  // namespace
+}  // namespace orchestrate::test

@@ -1,0 +1,76 @@
+"""tools/mutate finds the mutation that no test notices, and refuses a table that is not true any more."""
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import planted
+
+PROJECT_FILE = """cmake_minimum_required(VERSION 3.25)
+project(small CXX)
+add_executable(test_small sum.cpp main.cpp)
+"""
+SOURCE = "int Sum(int a, int b) { return a + b; }\nint Twice(int a) { return 2 * a; }\n"
+# As little of googletest as the tool needs.
+TESTS = """#include <cstdio>
+#include <cstring>
+int Sum(int a, int b);
+int main(int, char** argv) {
+  const bool any = std::strncmp(argv[1], "--gtest_filter=Sum*", 19) == 0;
+  std::printf("[==========] Running %d tests\\n", any ? 1 : 0);
+  return any && Sum(1, 2) != 3;
+}
+"""
+
+
+def mutate(table, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        project = pathlib.Path(folder)
+        for name, text in {"CMakeLists.txt": PROJECT_FILE, "sum.cpp": SOURCE, "main.cpp": TESTS,
+                           "tools/mutations": table}.items():
+            (project / name).parent.mkdir(exist_ok=True)
+            (project / name).write_text(text, encoding="utf-8")
+        run = subprocess.run([planted.PROJECT / "tools" / "mutate", "--project", project, *options],
+                             capture_output=True, text=True, check=False)
+        unchanged = (project / "sum.cpp").read_text(encoding="utf-8") == SOURCE
+        report = project / "build" / "mutants" / "report.xml"
+        return run, unchanged, report.read_text(encoding="utf-8") if report.exists() else ""
+
+
+NOTICED = "sum.cpp ;; return a + b; ;; return a - b; ;; test_small ;; Sum*\n"
+
+
+class Mutations(unittest.TestCase):
+    def test_names_the_survivor_and_leaves_the_project_alone(self):
+        run, unchanged, report = mutate("# a comment\n\n" + NOTICED +
+                                        "sum.cpp ;; return 2 * a; ;; return 3 * a; ;; test_small ;; Sum*\n")
+        self.assertIn("noticed   sum.cpp: 'return a + b;'", run.stdout)
+        self.assertIn("SURVIVED  sum.cpp: 'return 2 * a;'", run.stdout)
+        self.assertTrue(run.stdout.endswith("1 of 2 mutations noticed, 1 survived\n"), run.stdout)
+        self.assertEqual(run.returncode, 1)
+        self.assertTrue(unchanged)
+        self.assertIn('tests="2" failures="1"', report)
+
+    def test_refuses_what_is_not_there_once(self):
+        run, _, report = mutate("sum.cpp ;; return a * b; ;; x ;; test_small ;; Sum*\n"
+                                "sum.cpp ;; return ;; x ;; test_small ;; Sum*\n"
+                                "gone.cpp ;; y ;; x ;; test_small ;; Sum*\n"
+                                "sum.cpp ;; y\n", "--check")
+        self.assertEqual(run.returncode, 2)
+        for sentence in ("stands 0 times", "stands 2 times", "there is no gone.cpp", "2 fields, must be 5"):
+            self.assertIn(sentence, run.stderr)
+        self.assertEqual(report, "")
+
+    def test_refuses_a_filter_without_tests(self):
+        run, _, _ = mutate(NOTICED.replace("Sum*", "Product*"))
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("no test matches Product*", run.stderr)
+
+    def test_reports_what_does_not_compile(self):
+        run, _, _ = mutate(NOTICED.replace("a - b", "a - c"))
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("failed", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
