@@ -31,7 +31,8 @@ struct PermitWaiter : detail::ListNode<> {
 };
 
 struct BlockedThread : PermitWaiter, detail::LinkedWait {
-  BlockedThread(ContextNode& context, std::size_t permits) noexcept : LinkedWait(&context) {
+  BlockedThread(ContextNode& context, std::size_t permits) noexcept
+      : LinkedWait(&context, detail::NoSpare::KeepsPermit) {
     executor = &detail::ExecutorOf(context);
     count = permits;
     notify = [](PermitWaiter& self) noexcept { static_cast<BlockedThread&>(self).Finish(); };

@@ -80,9 +80,14 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
     error = {Errc::WouldDeadlock, "Repeat: the action returned its own job"};
     return true;
   }
+  if (!dependency.Begin(*job, *core)) {
+    error = {Errc::WouldDeadlock, "Repeat: the action returned a task that waits for its job"};
+    return true;
+  }
   follows = true;  // before the list has it: the next step may come at once
   if (AddWaiter(*core, *this)) return false;
   follows = false;
+  dependency.End();
   error = ReadError(*core);
   return true;
 }
@@ -90,6 +95,7 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
 TaskCore* RepeatMachine::OnFollowedEnd(Waiter& waiter, TaskCore& task, Notice notice) noexcept {
   if (notice != Notice::Ended) return nullptr;
   auto& self = static_cast<RepeatMachine&>(waiter);
+  self.dependency.End();
   self.followed_error = ReadError(task);
   PostBelow(*self.job, *self.job);
   return nullptr;

@@ -89,7 +89,11 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   static constexpr TaskOps kOps{{RunQueued, DropQueued},
                                 [](TaskCore&, BodyResult&) noexcept {},
                                 [](TaskCore&, unsigned) noexcept {},
-                                Release};
+                                Release,
+                                nullptr,
+                                false,
+                                false,
+                                true};
 };
 
 static_assert(sizeof(SleepCore) <= 192, "a pending sleep costs three cache lines");

@@ -20,6 +20,7 @@ struct Limit {
     if (limit.outer->PhaseNow() == kCancelled) CancelTask(*limit.inner, limit.outer->error.Get());
   }
   static void OnInner(Limit& limit) noexcept {
+    limit.dependency.End();
     limit.pass_on(*limit.outer, *limit.inner);
     CancelTask(*limit.alarm, Errc::Cancelled);
   }
@@ -66,6 +67,7 @@ struct Limit {
   Listener on_outer;
   Listener on_inner;
   Listener on_alarm;
+  Dependency dependency;
 };
 
 TaskCore* Share(const TaskHandle& task) noexcept {
@@ -99,6 +101,7 @@ void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout, cons
   limit.outer = &outer;
   limit.inner = Share(inner);
   limit.alarm = Share(alarm);
+  (void)limit.dependency.Begin(outer, *limit.inner, Dependency::Kind::Timed);
   limit.Listen(limit.on_inner, *limit.inner, Limit::OnInner);
   limit.Listen(limit.on_alarm, *limit.alarm, Limit::OnAlarm);
   limit.Listen(limit.on_outer, outer, Limit::OnOuter);

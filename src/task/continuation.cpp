@@ -1,40 +1,11 @@
-#include <vector>
-
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "task/frame.hpp"
+#include "task/wait_table.hpp"
 
 // What continues a task: attached to its predecessor, and told of its end.
 namespace orchestrate::inline v1::detail {
 namespace {
-
-AfterNode* AsAfterNode(Waiter& waiter) noexcept;
-
-// Those who wait for `core` or for what continues it.
-void TellToLook(TaskCore& core) noexcept {
-  std::vector<TaskCore*> more;  // with references
-  const auto tell = [&more](TaskCore& task) {
-    task.waiters.WithLock([&more, &task](Waiter*& first) {
-      for (Waiter* at = first; at != nullptr; at = at->next) {
-        at->notify(*at, task, Notice::Look);
-        AfterNode* after = AsAfterNode(*at);
-        if (after == nullptr) continue;
-        try {
-          more.push_back(after->successor);
-          Ref(*after->successor);
-        } catch (...) {  // then these wait until something else happens
-        }
-      }
-    });
-  };
-  tell(core);
-  while (!more.empty()) {
-    TaskCore& next = *more.back();
-    more.pop_back();
-    tell(next);
-    Unref(next);
-  }
-}
 
 // The context of a continuation that was given none; null when there was none and no way to make one.
 ContextNode* InheritedParent(const TaskCore& predecessor, Error& failure) noexcept {
@@ -95,24 +66,19 @@ TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noe
   return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::Always) : nullptr;
 }
 
-AfterNode* AsAfterNode(Waiter& waiter) noexcept {
-  const bool is_one = waiter.notify == OnValueNotice || waiter.notify == AlwaysNotice;
-  return is_one ? &static_cast<AfterNode&>(waiter) : nullptr;
-}
-
 }  // namespace
 
 void NoteQueued(TaskCore& core) noexcept {
-  if (RuntimeOf(core) == nullptr) TellToLook(core);
+  if (RuntimeOf(core) == nullptr) TellOccupants(core);
 }
 
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
-// What is queued or attached was not ended, and has a reference that it does not lose before.
+// What was started has a reference that it does not lose before it has told of its end.
 TaskCore* SharePredecessor(TaskCore& core) noexcept {
   if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
   auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
   const auto phase = predecessor->PhaseNow();
-  const bool is_open = phase == kQueued || phase == kAttached;
+  const bool is_open = phase >= kAttached && phase <= kRunning;
   if (is_open) Ref(*predecessor);
   // Release pairs with the acquire of whoever changes the phase next: the reference comes first.
   core.state.fetch_and(~ContextNode::kPinned, sync::memory_order_release);

@@ -10,6 +10,7 @@
 #include "exec/fresh_stack.hpp"
 #include "task/fork_region.hpp"
 #include "task/frame.hpp"
+#include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1 {
 namespace detail {
@@ -115,7 +116,7 @@ void ForkRegion::Forget(ForkPiece& piece) noexcept {
 
 void ForkRegion::Work(ForkPiece& piece) noexcept {
   {
-    const FrameScope frame(core_);
+    const FrameScope frame(core_, &piece);
     try {
       Fork fork(*this, &piece);
       ForkAccess::CheckUse(fork);  // what came before it was entered asked nobody here
@@ -265,7 +266,12 @@ void Fork::WaitFor(detail::ForkPiece& piece, bool helping) noexcept {
                                          sync::memory_order_acq_rel)) {
     return;
   }
-  while (!wait.Finished()) wait.Sleep();
+  detail::BlockedWait blocked(wait);
+  while (!wait.Finished()) {
+    blocked.EnterPiece(piece);
+    wait.Sleep();
+    blocked.Leave();
+  }
 }
 
 }  // namespace orchestrate::inline v1

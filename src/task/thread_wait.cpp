@@ -32,6 +32,7 @@ void ThreadWait::Sleep() noexcept {
 
 bool ThreadWait::SleepUntil(TimePoint until) noexcept {
   if (section_.VirtualTimers() != nullptr) return SleepUntilVirtual(until);
+  if (Clock::now() >= until) return false;  // a sleep whose time has passed costs as much as a short one
   while (FallAsleep()) {
     if (sync::FutexWaitUntil(word_, kAsleep, until) == sync::FutexResult::TimedOut) return !FallAsleep();
   }

@@ -14,6 +14,7 @@
 #include <orchestrate/task/context.hpp>
 #include <orchestrate/task/detail/task_block.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include <orchestrate/task/detail/wait_table.hpp>
 #include <orchestrate/task/task_state.hpp>
 #include <orchestrate/task/where.hpp>
 
@@ -252,6 +253,7 @@ struct FlattenNode final : ChainNode {
   static TaskCore* Notify(Waiter& waiter, TaskCore& subject, Notice notice) noexcept {
     if (notice != Notice::Ended) return nullptr;
     auto& self = static_cast<FlattenNode&>(waiter);
+    self.dependency.End();
     auto& core = static_cast<ValueCore<T>&>(*self.successor);
     if (BeginSet(core)) {
       BodyResult result;
@@ -267,6 +269,8 @@ struct FlattenNode final : ChainNode {
     std::destroy_at(static_cast<FlattenNode*>(&node));
     FreeBlock(&node, sizeof(FlattenNode));
   }
+
+  Dependency dependency;
 };
 
 template <class T>
@@ -279,6 +283,10 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   node->notify = FlattenNode<T>::Notify;
   node->release = FlattenNode<T>::Free;
   node->successor = &outer;
+  if (!node->dependency.Begin(outer, *core)) {
+    FlattenNode<T>::Free(*node);
+    return Fail(result, {Errc::WouldDeadlock, "the work returned a task that waits for it"});
+  }
   if (!LeaveBody(outer)) {  // cancelled meanwhile: the body leaves now
     FlattenNode<T>::Free(*node);
     return Fail(result, Errc::Cancelled);

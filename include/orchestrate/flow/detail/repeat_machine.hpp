@@ -47,6 +47,7 @@ struct ORCHESTRATE_API RepeatMachine : Waiter {
   std::size_t failures_in_a_row = 0;
   Pause pause;
   bool follows = false;
+  Dependency dependency;  // meanwhile
   Error followed_error;
 };
 

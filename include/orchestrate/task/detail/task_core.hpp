@@ -52,6 +52,9 @@ struct TaskOps : WorkOps {
   bool light = false;  // destroying callable and value does nothing
   bool plain =
       false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
+  bool is_alarm = false;  // its own time ends it
+  // Of a running job: how many of its tasks run at a time; more than there are when that is not limited.
+  std::size_t (*width)(const TaskCore&) noexcept = nullptr;
 };
 
 using Waiter = WaiterOf<TaskCore>;

@@ -12,7 +12,8 @@ namespace orchestrate::inline v1::detail {
 class ORCHESTRATE_API ThreadWait {
  public:
   // `served` is the runtime whose progress the wait depends on, or null.
-  explicit ThreadWait(RuntimeCore* served) noexcept : section_(served) {}
+  explicit ThreadWait(RuntimeCore* served, NoSpare no_spare = NoSpare::Fails) noexcept
+      : section_(served, no_spare) {}
 
   // Set when the thread must not block.
   [[nodiscard]] const Error& Failure() const noexcept { return section_.Failure(); }
