@@ -89,7 +89,9 @@ void Batch::AdoptAll() noexcept {
     FetchAhead(tasks_.entries, i);
     TaskCore* core = tasks_.entries[i].core;
     if (core != nullptr && tasks_.borrowed) Ref(*core);
-    if (core == nullptr || !TryAdoptBatched(*core, *parent_)) ++spare;
+    if (core != nullptr && TryAdoptBatched(*core, *parent_)) continue;
+    ++spare;
+    if (core != nullptr) NoteElsewhere(*core);
   }
   tasks_.borrowed = false;
   // Never the last ones: the owner is referred to by the crew.
@@ -105,6 +107,7 @@ void Batch::SubmitAll() noexcept {
     if (entry.core == nullptr) continue;
     TaskCore& core = *entry.core;
     const bool mine = TryAdopt(core, kCreated, kQueued, *parent_, ContextNode::kAdmitted);
+    if (!mine) NoteElsewhere(core);
     Watch(entry);
     if (!mine) continue;
     Ref(core);  // the queue's
@@ -139,6 +142,16 @@ void Batch::Settle(Member& member) noexcept {
 }
 
 // ---- watched tasks ----
+
+// Before the owner can be waited for. Not known as one of its tasks: a wait inside it may need the owner.
+void Batch::NoteElsewhere(TaskCore& core) noexcept {
+  if (core.IsTerminal()) return;
+  try {
+    if (elsewhere_ == nullptr) elsewhere_ = std::make_unique<std::deque<Dependency>>();
+    (void)elsewhere_->emplace_back().Begin(Owner(), core);
+  } catch (...) {  // then a cycle through it is not found
+  }
+}
 
 // By somebody who has not left.
 void Batch::Watch(BatchEntry& entry) noexcept {
@@ -190,6 +203,7 @@ void Batch::Abandon(const Error& error) noexcept {
 }
 
 void Batch::Collect(BodyResult& result) noexcept {
+  elsewhere_.reset();
   if (collect_ != nullptr) {
     try {
       collect_(Owner(), tasks_, result);

@@ -192,10 +192,8 @@ class AnyOf {
     return error;
   }
   // One task of the caller's own batch takes its admission over.
-  void Lend() const noexcept {
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (places_[i].core->PhaseNow() == kBatched) return LendAdmission(*places_[i].core);
-    }
+  void Lend() noexcept {
+    for (std::size_t i = 0; i < size_ && !has_lent_; ++i) has_lent_ = LendAdmission(*places_[i].core);
   }
   // Until one has ended, or none ever can.
   [[nodiscard]] Error WaitBlocked(AnyWait& wait) noexcept {
@@ -204,8 +202,11 @@ class AnyOf {
     };
     for (BlockedWait blocked(wait); !wait.Finished(); blocked.Leave()) {
       if (Error error = CannotEndAny()) return error;
-      if (Error error =
-              blocked.Enter({.at = at, .data = places_, .count = size_, .kind = WaitTargets::Kind::Any})) {
+      if (Error error = blocked.Enter({.at = at,
+                                       .data = places_,
+                                       .count = size_,
+                                       .kind = WaitTargets::Kind::Any,
+                                       .has_lent = has_lent_})) {
         return error;
       }
       wait.Sleep();
@@ -224,6 +225,7 @@ class AnyOf {
   std::unique_ptr<Place[]> many_;
   Place* places_ = few_;
   std::size_t size_ = 0;
+  bool has_lent_ = false;
 };
 
 Result<std::size_t> AnyOf::Wait() noexcept {

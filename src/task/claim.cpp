@@ -63,7 +63,7 @@ bool RunsInBatchOf(const TaskCore& core) noexcept {
 Claimed ClaimBatched(TaskCore& core) noexcept {
   if (!RunsInBatchOf(core)) return Claimed::Nothing;
   const Claimed result = RunHere(core, kBatched);
-  if (result == Claimed::NoStack) LendAdmission(core);
+  if (result == Claimed::NoStack) (void)LendAdmission(core);
   return result;
 }
 
@@ -93,7 +93,7 @@ TaskCore* ShareNext(TaskCore& core) noexcept {
     case kAttached:
       return SharePredecessor(core);
     case kRunning:
-      return ShareInner(core);
+      return core.Ops().help == nullptr ? ShareInner(core) : nullptr;
     default:
       return nullptr;
   }
@@ -155,15 +155,16 @@ Claimed Claim(TaskCore& core) noexcept {
   }
 }
 
-void LendAdmission(TaskCore& core) noexcept {
+bool LendAdmission(TaskCore& core) noexcept {
   auto state = core.state.load(sync::memory_order_acquire);
-  if ((state & ContextNode::kPhaseMask) != kBatched || !RunsInBatchOf(core)) return;
+  if ((state & ContextNode::kPhaseMask) != kBatched || !RunsInBatchOf(core)) return false;
   do {
-    if ((state & ContextNode::kPhaseMask) != kBatched) return;
+    if ((state & ContextNode::kPhaseMask) != kBatched) return false;
   } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
                                              sync::memory_order_acquire));
   Ref(core);  // the queue's
   if (!PostTask(core)) Refuse(core);
+  return true;
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -134,7 +134,9 @@ bool CancelTask(TaskCore& core, const Error& cause) noexcept {
                    state, no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
                    sync::memory_order_acq_rel, sync::memory_order_acquire)) {
       if (no_body) EndOpen(core);
-      PublishEnd(core);
+      // Below a sleep there is nothing, and each end that is published has all bodies look at their
+      // ancestors.
+      if (!core.Ops().is_alarm) PublishEnd(core);
       if (no_body) NotifyWaiters(core);
       return true;
     }

@@ -143,7 +143,7 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (core.IsTerminal()) return true;
   failure = CannotEnd(core);
   if (failure) return false;
-  LendAdmission(core);
+  (void)LendAdmission(core);
   if (NowOf(core) >= until) return core.IsTerminal();  // to sleep for no time costs a call of the system
   return WaitBlocked(core, &until, failure);
 }

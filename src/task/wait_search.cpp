@@ -115,7 +115,7 @@ void WaitSearch::FindLinks(const void* key) {
     WaitRecord& thread = *link.thread;
     const std::lock_guard lock(thread.mutex);
     if (thread.number == 0 || thread.told) return;
-    found_.push_back({.thread = &thread, .number = thread.number, .kind = thread.targets.kind});
+    found_.push_back({.thread = &thread, .number = thread.number, .has_lent = thread.targets.has_lent});
   });
 }
 
@@ -147,8 +147,8 @@ void WaitSearch::ExpandTask(std::size_t index) {
   Connect(index, found_.size());
 }
 
-// A task that its job has not begun waits until one of the job's places is free. A thread that waits for any
-// of several may have lent its place.
+// A task that its job has not begun waits until one of the job's places is free. A thread that has lent
+// its own keeps none.
 void WaitSearch::ExpandBatched(std::size_t index) {
   TaskCore& task = *nodes_[index].task;
   FindOccupants(task);
@@ -158,7 +158,7 @@ void WaitSearch::ExpandBatched(std::size_t index) {
   FindLinks(job);
   std::erase_if(found_, [](const Found& found) {
     if (found.task != nullptr) Unref(*found.task);
-    return found.task != nullptr || found.kind == WaitTargets::Kind::Any;
+    return found.task != nullptr || found.has_lent;
   });
   const std::size_t width = job->Ops().width(*job);
   Connect(index, found_.size() < width ? 0 : found_.size() - width + 1);

@@ -56,7 +56,7 @@ class WaitSearch {
     TaskCore* task = nullptr;  // with a reference
     WaitRecord* thread = nullptr;
     std::uint64_t number = 0;
-    WaitTargets::Kind kind = WaitTargets::Kind::All;
+    bool has_lent = false;
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
 

@@ -14,10 +14,10 @@ struct Bucket {
   IntrusiveList<WaitLink> links;  // under mutex
 };
 
-constexpr std::size_t kBuckets = 256;
+constexpr unsigned kBucketBits = 14;  // for tens of thousands of bodies that wait for what they returned
 
 struct Table {
-  std::array<Bucket, kBuckets> buckets;
+  std::array<Bucket, std::size_t{1} << kBucketBits> buckets;
   Mutex free_mutex;
   WaitRecord* free_records = nullptr;  // under free_mutex
 };
@@ -31,9 +31,8 @@ Table& TheTable() noexcept {
 
 Bucket& BucketOf(const void* key) noexcept {
   const auto hash = (reinterpret_cast<std::uintptr_t>(key) >> 4) * 0x9e3779b97f4a7c15U;  // NOLINT
-  return TheTable().buckets[hash >> 56];
+  return TheTable().buckets[hash >> (64 - kBucketBits)];
 }
-static_assert(kBuckets == 256);
 
 WaitRecord* TakeRecord() {
   Table& table = TheTable();
@@ -129,7 +128,7 @@ WaitRecord* PublishFrames() noexcept {
 void AddWaitLink(WaitLink& link) noexcept {
   Bucket& bucket = BucketOf(link.key);
   const std::lock_guard lock(bucket.mutex);
-  bucket.links.PushBack(link);
+  bucket.links.PushFront(link);
 }
 
 void RemoveWaitLink(WaitLink& link) noexcept {
@@ -157,8 +156,8 @@ void TellOccupants(const TaskCore& core) noexcept {
 
 TaskCore* ShareInner(const TaskCore& outer) noexcept {
   TaskCore* inner = nullptr;
-  ForEachLink(&outer, [&inner, &outer](WaitLink& link) {
-    if (inner != nullptr || link.task == nullptr || link.key != &outer) return;
+  ForEachLink(&outer, [&inner](WaitLink& link) {
+    if (inner != nullptr || link.task == nullptr || link.task->IsTerminal()) return;
     inner = link.task;
     Ref(*inner);
   });

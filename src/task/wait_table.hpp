@@ -19,6 +19,7 @@ struct WaitTargets {
   std::size_t count = 0;
   const ForkPiece* piece = nullptr;
   Kind kind = Kind::All;
+  bool has_lent = false;  // its place in a job, to one of them
 };
 
 // One thread whose bodies wait, or have waited. Records are used again and never freed, so that a search may
@@ -51,7 +52,7 @@ void ForEachLink(const void* key, Visit visit) {
 // queued there: they can run it, or wait for what can never come now.
 void TellOccupants(const TaskCore& core) noexcept;
 
-// The task with whose end that of `outer` comes, with a reference; null when none is known.
+// The task with whose end that of `outer` comes, with a reference; null when none is known or it has ended.
 [[nodiscard]] TaskCore* ShareInner(const TaskCore& outer) noexcept;
 
 // The job that has admitted `core`, or null.

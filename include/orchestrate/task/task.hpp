@@ -36,18 +36,21 @@ class ORCHESTRATE_API TaskHandle {
   /// Waits until the task has ended and its body has left.
   ///
   /// @return its error, empty when it completed. `NotStarted` when this is the only handle of a task that
-  ///         nobody started, `WouldDeadlock` when the task waits for itself, `OutOfResources` when no spare
+  ///         nobody started, `WouldDeadlock` when it could never end, `OutOfResources` when no spare
   ///         worker is left, `InvalidArgument` for an empty handle.
   /// @par Blocks        Until then; inside a task it runs the awaited task itself or gives its worker away.
   /// @par Cancellation  Cancels nothing.
   Error Wait() const noexcept;
 
-  /// Waits at most until `deadline`, by the clock of the task's executor.
+  /// Waits at most until `deadline`, by the clock of the task's executor; runs nothing.
   ///
   /// @return true when the task has ended.
+  ///
+  /// @par Blocks  Until then; not at all when that time has passed. Beyond the spare workers a task that
+  /// waits keeps its worker, except in virtual time, where it returns at once.
   bool WaitUntil(TimePoint deadline) const noexcept;
 
-  /// Waits at most for `timeout`.
+  /// Waits at most for `timeout`, as `WaitUntil` does; 0 and less only look.
   template <class Rep, class Period>
   bool WaitFor(std::chrono::duration<Rep, Period> timeout) const noexcept {
     return WaitUntil(SaturatingAdd(ClockNow(), timeout));

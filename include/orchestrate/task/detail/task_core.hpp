@@ -122,8 +122,8 @@ ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = 
 // Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
 // Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
-// is handed to its executor, for the caller leaves its own admission unused meanwhile.
-ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
+// is handed to its executor, for the caller leaves its own admission unused meanwhile. False if it was none.
+ORCHESTRATE_API bool LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
