@@ -87,13 +87,23 @@ Claimed ClaimOne(TaskCore& core) noexcept {
   }
 }
 
+TaskCore* ShareBelow(const TaskCore& core, BelowTimeouts below) noexcept {
+  bool is_timed = false;
+  TaskCore* inner = ShareInner(core, is_timed);
+  if (inner == nullptr || !is_timed || below == BelowTimeouts::Run) return inner;
+  if (inner->PhaseNow() == kQueued && RuntimeOf(*inner) == nullptr)
+    return inner;  // behind this body, perhaps
+  Unref(*inner);
+  return nullptr;
+}
+
 // With a reference.
-TaskCore* ShareNext(TaskCore& core) noexcept {
+TaskCore* ShareNext(TaskCore& core, BelowTimeouts below) noexcept {
   switch (core.PhaseNow()) {
     case kAttached:
       return SharePredecessor(core);
     case kRunning:
-      return core.Ops().help == nullptr ? ShareInner(core) : nullptr;
+      return core.Ops().help == nullptr ? ShareBelow(core, below) : nullptr;
     default:
       return nullptr;
   }
@@ -102,7 +112,7 @@ TaskCore* ShareNext(TaskCore& core) noexcept {
 // From what is waited for to what has to end first.
 class Way {
  public:
-  explicit Way(TaskCore& end) noexcept : end_(end) {}
+  Way(TaskCore& end, BelowTimeouts below) noexcept : end_(end), below_(below) {}
   Way(const Way&) = delete;
   Way& operator=(const Way&) = delete;
   ~Way() {
@@ -113,7 +123,7 @@ class Way {
   // False at what depends on nothing else.
   [[nodiscard]] bool Advance() noexcept {
     if (t_thread.slot == nullptr && tasks_.size() == kFarFromOutside) return false;
-    TaskCore* next = ShareNext(Here());
+    TaskCore* next = ShareNext(Here(), below_);
     if (next == nullptr) return false;
     try {
       tasks_.push_back(next);
@@ -134,14 +144,15 @@ class Way {
 
  private:
   TaskCore& end_;
+  const BelowTimeouts below_;
   std::vector<TaskCore*> tasks_;  // each with a reference
 };
 
 }  // namespace
 
-Claimed Claim(TaskCore& core) noexcept {
+Claimed Claim(TaskCore& core, BelowTimeouts below) noexcept {
   Claimed result = Claimed::Nothing;
-  for (Way way(core);;) {
+  for (Way way(core, below);;) {
     while (way.Advance()) {
     }
     TaskCore& here = way.Here();

@@ -89,6 +89,8 @@ bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcep
   const bool ends_by_itself = until != nullptr || (core.Ops().is_alarm && core.PhaseNow() == kRunning);
   TaskWaiter waiter(ServedBy(core), ends_by_itself ? NoSpare::KeepsPermit : NoSpare::Fails);
   if (failure = waiter.Failure(); failure) {
+    if (until == nullptr) Claim(core, BelowTimeouts::Run);
+    if (core.IsTerminal()) return failure = {}, true;
     if (Error never = CannotEnd(core)) failure = never;
     return false;
   }

@@ -154,11 +154,12 @@ void TellOccupants(const TaskCore& core) noexcept {
   });
 }
 
-TaskCore* ShareInner(const TaskCore& outer) noexcept {
+TaskCore* ShareInner(const TaskCore& outer, bool& is_timed) noexcept {
   TaskCore* inner = nullptr;
-  ForEachLink(&outer, [&inner](WaitLink& link) {
+  ForEachLink(&outer, [&inner, &is_timed](WaitLink& link) {
     if (inner != nullptr || link.task == nullptr || link.task->IsTerminal()) return;
     inner = link.task;
+    is_timed = link.is_timed;
     Ref(*inner);
   });
   return inner;

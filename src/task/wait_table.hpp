@@ -53,7 +53,8 @@ void ForEachLink(const void* key, Visit visit) {
 void TellOccupants(const TaskCore& core) noexcept;
 
 // The task with whose end that of `outer` comes, with a reference; null when none is known or it has ended.
-[[nodiscard]] TaskCore* ShareInner(const TaskCore& outer) noexcept;
+// `is_timed` says whether `outer` may end before.
+[[nodiscard]] TaskCore* ShareInner(const TaskCore& outer, bool& is_timed) noexcept;
 
 // The job that has admitted `core`, or null.
 [[nodiscard]] const ContextNode* JobOf(const TaskCore& core) noexcept;

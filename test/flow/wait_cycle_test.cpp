@@ -186,7 +186,9 @@ TEST_P(WaitCycle, OfVerbsOnTheStrandOfTheBodyThatWaitsIsToldOrServed) {
     twice.attempts = 2;
     twice.first_delay = 0ms;
     const auto fails = [] { return Error(Errc::Closed); };
-    EXPECT_TRUE(Retry(own, twice, fails).Wait().Is(Errc::WouldDeadlock));
+    const auto retry = Retry(own, twice, fails);
+    EXPECT_TRUE(retry.Wait().Is(Errc::WouldDeadlock));
+    (void)retry.Cancel();
     const Job repeat = Repeat(own, 1ms, [] {});
     EXPECT_TRUE(repeat.Wait().Is(Errc::WouldDeadlock));
     repeat.Cancel();
