@@ -1,6 +1,7 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 
 #include <cstdio>
+#include <string>
 
 #include "exec/observer_use.hpp"
 
@@ -79,10 +80,23 @@ void ClaimRight::Return() noexcept {
 
 // ---- blocking ----
 
-BlockingSection::BlockingSection(RuntimeCore* served) noexcept {
+namespace {
+
+Error NoSpareLeft(RuntimeCore& runtime) noexcept {
+  return MakeError([&runtime]() -> Error {
+    return {Errc::OutOfResources, "Wait: " + std::to_string(runtime.Options().spare_workers) +
+                                      " workers are blocked and none is left to go on in place of this one; "
+                                      "raise RuntimeOptions::spare_workers"};
+  });
+}
+
+}  // namespace
+
+BlockingSection::BlockingSection(RuntimeCore* served, NoSpare no_spare) noexcept {
   if (RuntimeCore* own = t_thread.runtime) {
     if (!own->BeginBlocked()) {
-      failure_ = Error(Errc::OutOfResources, "Wait: no spare worker is left to go on in place of this one");
+      // Virtual time would stand still.
+      if (no_spare == NoSpare::Fails || own->IsVirtual()) failure_ = NoSpareLeft(*own);
       return;
     }
     worker_of_ = own;

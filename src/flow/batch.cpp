@@ -100,6 +100,7 @@ void Batch::AdoptAll() noexcept {
     const bool mine = entry.core != nullptr && TryAdoptBatched(*entry.core, *parent_);
     entry.is_mine = mine;
     if (!mine) ++spare;
+    if (entry.core != nullptr && !mine) NoteElsewhere(*entry.core);
   }
   tasks_.borrowed = false;
   // Never the last ones: the owner is referred to by the crew.
@@ -115,6 +116,7 @@ void Batch::SubmitAll() noexcept {
     if (entry.core == nullptr) continue;
     TaskCore& core = *entry.core;
     if (!TryAdopt(core, kCreated, kQueued, *parent_, ContextNode::kAdmitted)) {
+      NoteElsewhere(core);
       WatchOther(entry);
       continue;
     }
@@ -153,6 +155,16 @@ void Batch::Settle(Member& member) noexcept {
 }
 
 // ---- watched tasks ----
+
+// Before the owner can be waited for. Not known as one of its tasks: a wait inside it may need the owner.
+void Batch::NoteElsewhere(TaskCore& core) noexcept {
+  if (core.IsTerminal()) return;
+  try {
+    if (elsewhere_ == nullptr) elsewhere_ = std::make_unique<std::deque<Dependency>>();
+    (void)elsewhere_->emplace_back().Begin(Owner(), core);
+  } catch (...) {  // then a cycle through it is not found
+  }
+}
 
 // By a party that has not left. Without a limit EndBodiless() reaches the task, so that it costs no link.
 void Batch::Watch(BatchEntry& entry) noexcept {
@@ -224,6 +236,7 @@ void Batch::Abandon(const Error& error) noexcept {
 }
 
 void Batch::Collect(BodyResult& result) noexcept {
+  elsewhere_.reset();
   tasks_.stop_cause = StopCause();
   if (collect_ != nullptr) {
     try {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <deque>
+#include <memory>
+
 #include "flow/crew.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -34,6 +37,7 @@ class Batch final : public Crew {
   void AdoptAll() noexcept;
   [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
+  void NoteElsewhere(TaskCore& core) noexcept;
   void Watch(BatchEntry& entry) noexcept;
   void WatchOther(BatchEntry& entry) noexcept;
   void NoteEnd(const BatchEntry& entry, const Error& error) noexcept;
@@ -41,8 +45,9 @@ class Batch final : public Crew {
 
   TaskList tasks_;
   std::size_t size_ = 0;
-  CollectFn collect_;                              // null: the owner yields nothing
-  alignas(64) sync::atomic<std::size_t> next_{0};  // the task that is to be admitted next
+  std::unique_ptr<std::deque<Dependency>> elsewhere_;  // the owner's on tasks that were started before
+  CollectFn collect_;                                  // null: the owner yields nothing
+  alignas(64) sync::atomic<std::size_t> next_{0};      // the task that is to be admitted next
 };
 
 }  // namespace orchestrate::inline v1::detail

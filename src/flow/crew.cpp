@@ -347,6 +347,7 @@ void Crew::Count(Progress& progress) const noexcept {
 // ---- for the templates ----
 
 void HelpCrew(Crew& crew) noexcept { crew.Help(); }
+std::size_t WidthOfCrew(const Crew& crew) noexcept { return crew.Width(); }
 void CloseCrew(Crew& crew) noexcept { crew.Close(); }
 void DeleteCrew(Crew& crew) noexcept { delete &crew; }
 

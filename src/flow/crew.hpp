@@ -72,6 +72,8 @@ class Crew {
 
   [[nodiscard]] TaskCore& Owner() const noexcept { return *owner_; }
   [[nodiscard]] Executor& GetExecutor() const noexcept { return *executor_; }
+  // How many tasks run at a time; of an unlimited crew, more than there are.
+  [[nodiscard]] std::size_t Width() const noexcept { return members_ != nullptr ? limit_ : ~std::size_t{0}; }
   [[nodiscard]] Progress Now() const noexcept;
   void Count(Progress& progress) const noexcept;
 

@@ -33,7 +33,8 @@ struct PermitWaiter : detail::ListNode<> {
 };
 
 struct BlockedThread : PermitWaiter, detail::LinkedWait {
-  BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept : LinkedWait(&of_wait) {
+  BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept
+      : LinkedWait(&of_wait, detail::NoSpare::KeepsPermit) {
     context = &of_wait;
     timers = &detail::ExecutorUse(of_wait)->Timers();
     count = permits;

@@ -71,7 +71,7 @@ void RepeatMachine::CallOnce() noexcept {
   Done(error);
 }
 
-bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
+bool RepeatMachine::Follow(const TaskHandle& task, Error& error) {
   TaskCore* core = TaskAccess::Core(task);
   if (core == nullptr) {
     error = WrongRepeat("the action returned an empty task");
@@ -81,16 +81,28 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) noexcept {
     error = {Errc::WouldDeadlock, "Repeat: the action returned its own job"};
     return true;
   }
+  if (core->IsTerminal()) {
+    error = ReadError(*core);
+    return true;
+  }
+  const Task<void> mirror = MakeMirror<void>(*core, *job);
+  TaskCore& followed = TaskAccess::Core(mirror);
+  if (!dependency.Begin(*job, followed)) {
+    error = {Errc::WouldDeadlock, "Repeat: the action returned a task that waits for its job"};
+    return true;
+  }
   follows = true;  // before the list has it: the next step may come at once
-  if (AddMirroredWaiter(*core, *job, *this)) return false;
+  if (AddWaiter(followed, *this)) return false;
   follows = false;
-  error = core->IsTerminal() ? ReadError(*core) : EndOf(*job);
+  dependency.End();
+  error = ReadError(followed);
   return true;
 }
 
 TaskCore* RepeatMachine::OnFollowedEnd(Waiter& waiter, TaskCore& task, Notice notice) noexcept {
   if (notice != Notice::Ended) return nullptr;
   auto& self = static_cast<RepeatMachine&>(waiter);
+  self.dependency.End();
   self.followed_error = ReadError(task);
   PostBelow(*self.job, *self.job);
   return nullptr;

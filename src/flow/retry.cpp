@@ -86,8 +86,12 @@ void RetryMachine::Follow(const TaskHandle& inner, BodyResult& result) {
   TaskCore* core = TaskAccess::Core(inner);
   if (core == nullptr) return Fail(result, WrongRetry("the work returned an empty task"));
   if (core == task) return Fail(result, {Errc::WouldDeadlock, "Retry: the work returned its own task"});
+  if (!dependency.Begin(*task, *core)) {
+    return Fail(result, {Errc::WouldDeadlock, "Retry: the work returned a task that waits for the retry"});
+  }
   result.end = BodyEnd::Pending;
   if (AddWaiter(*core, *this)) return;
+  dependency.End();
   result.end = BodyEnd::Value;
   if (Error error = ReadError(*core)) return Fail(result, std::move(error));
   Collect(*core, result);
@@ -96,6 +100,7 @@ void RetryMachine::Follow(const TaskHandle& inner, BodyResult& result) {
 TaskCore* RetryMachine::OnFollowedEnd(Waiter& waiter, TaskCore& ended, Notice notice) noexcept {
   if (notice != Notice::Ended) return nullptr;
   auto& self = static_cast<RetryMachine&>(waiter);
+  self.dependency.End();
   Ref(ended);
   self.followed = &ended;
   PostBelow(*self.task, self);

@@ -34,6 +34,7 @@ struct Limit : Link, Deferred {
 
   static void OnInner(Limit& limit) noexcept {
     const bool is_first = limit.IsFirst();
+    limit.dependency.End();
     CancelTask(*limit.alarm, Errc::Cancelled);
     if (RemoveLink(*limit.outer, limit)) limit.Drop();
     if (is_first) limit.pass_on(*limit.outer, *limit.inner);
@@ -92,6 +93,7 @@ struct Limit : Link, Deferred {
   TaskCore* alarm = nullptr;
   Listener on_inner;
   Listener on_alarm;
+  Dependency dependency;
 };
 
 TaskCore* Share(const TaskHandle& task) noexcept {
@@ -131,6 +133,7 @@ void StartTimeout(TaskCore& outer, const Where& where, Nanoseconds timeout, cons
     limit.Drop(has_fired ? 3 : 4);
     throw;
   }
+  (void)limit.dependency.Begin(outer, *limit.inner, Dependency::Kind::Timed);
   limit.Listen(limit.on_inner, *limit.inner, Limit::OnInner);
   limit.Listen(limit.on_alarm, *limit.alarm, Limit::OnAlarm);
   if (!is_linked) limit.run(limit);  // its context has ended

@@ -8,6 +8,8 @@
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/thread_wait.hpp>
 
+#include "task/wait_cycle.hpp"
+
 namespace orchestrate::inline v1::detail {
 namespace {
 
@@ -78,7 +80,7 @@ void JoinWait::AddTimed(TaskCore& core) noexcept {
 // A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last
 // other handle goes.
 void JoinWait::Flush() noexcept {
-  // Inside a task, too, all wait one by one: so a circle of waits is found.
+  // Inside a task they are waited for one by one, so that each says whether it can end.
   const Error failure = CurrentTask() != nullptr ? Error() : Block();
   for (std::size_t i = 0; i < pending_; ++i) {
     TaskCore& core = *places_[i].core;
@@ -190,10 +192,26 @@ class AnyOf {
     return error;
   }
   // One task of the caller's own batch takes its admission over.
-  void Lend() const noexcept {
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (places_[i].core->PhaseNow() == kBatched) return LendAdmission(*places_[i].core);
+  void Lend() noexcept {
+    for (std::size_t i = 0; i < size_ && !has_lent_; ++i) has_lent_ = LendAdmission(*places_[i].core);
+  }
+  // Until one has ended, or none ever can.
+  [[nodiscard]] Error WaitBlocked(AnyWait& wait) noexcept {
+    const auto at = [](const void* data, std::size_t index) noexcept {
+      return static_cast<const Place*>(data)[index].core;
+    };
+    for (BlockedWait blocked(wait); !wait.Finished(); blocked.Leave()) {
+      if (Error error = CannotEndAny()) return error;
+      if (Error error = blocked.Enter({.at = at,
+                                       .data = places_,
+                                       .count = size_,
+                                       .kind = WaitTargets::Kind::Any,
+                                       .has_lent = has_lent_})) {
+        return error;
+      }
+      wait.Sleep();
     }
+    return {};
   }
   void RemoveNodes(std::size_t count) noexcept {
     for (std::size_t i = 0; i < count; ++i) {
@@ -207,12 +225,13 @@ class AnyOf {
   std::unique_ptr<Place[]> many_;
   Place* places_ = few_;
   std::size_t size_ = 0;
+  bool has_lent_ = false;
 };
 
 Result<std::size_t> AnyOf::Wait() noexcept {
   if (size_ == 0) return Error(Errc::InvalidArgument, "WaitAny: there is no task, must be at least 1");
   if (const std::size_t ended = FirstEnded(); ended != kNone) return ended;
-  if (size_ == 1) {  // so that a circle is found
+  if (size_ == 1) {  // which runs it, if it can
     if (Error error = Await(*places_[0].core)) return error;
     return places_[0].node.index;
   }
@@ -230,11 +249,7 @@ Result<std::size_t> AnyOf::Wait() noexcept {
     if (wait.winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) wait.Finish();
     break;
   }
-  Error error;
-  while (!wait.Finished()) {
-    if (error = CannotEndAny(); error) break;
-    wait.Sleep();
-  }
+  Error error = WaitBlocked(wait);
   RemoveNodes(added);
   const std::size_t winner = wait.winner.load(sync::memory_order_acquire);
   if (winner == kNone) return error;

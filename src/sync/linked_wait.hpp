@@ -9,8 +9,8 @@ namespace orchestrate::inline v1::detail {
 // A thread that waits in a queue until somebody calls Finish(), or until its context has ended.
 struct LinkedWait : ThreadWait, Link {
   // `context` may be null: then only Finish() ends the wait.
-  explicit LinkedWait(ContextNode* context) noexcept
-      : ThreadWait(context != nullptr ? RuntimeOf(*context) : nullptr), node(context) {
+  explicit LinkedWait(ContextNode* context, NoSpare no_spare = NoSpare::Fails) noexcept
+      : ThreadWait(context != nullptr ? RuntimeOf(*context) : nullptr, no_spare), node(context) {
     // The thread cannot outrun this: RemoveLink() takes the lock of the list.
     fire = [](Link& link) noexcept -> Deferred* {
       static_cast<LinkedWait&>(link).Nudge();

@@ -1,43 +1,15 @@
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "task/frame.hpp"
+#include "task/wait_table.hpp"
 
 // What continues a task: attached to its predecessor, and told of its end.
 namespace orchestrate::inline v1::detail {
 namespace {
-
-AfterNode* AsAfterNode(Waiter& waiter) noexcept;
-
-// Those who wait for `core` or for what continues it.
-void TellToLook(TaskCore& core) noexcept {
-  std::vector<TaskCore*> more;  // with references
-  const auto tell = [&more](TaskCore& task) {
-    task.waiters.WithLock([&more, &task](Waiter*& first) {
-      for (Waiter* at = first; at != nullptr; at = at->next) {
-        at->notify(*at, task, Notice::Look);
-        AfterNode* after = AsAfterNode(*at);
-        if (after == nullptr) continue;
-        try {
-          more.push_back(after->successor);
-          Ref(*after->successor);
-        } catch (...) {  // then these wait until something else happens
-        }
-      }
-    });
-  };
-  tell(core);
-  while (!more.empty()) {
-    TaskCore& next = *more.back();
-    more.pop_back();
-    tell(next);
-    Unref(next);
-  }
-}
 
 // The context of a continuation that was given none, as its predecessor was; null when there is no way to
 // make one.
@@ -100,24 +72,19 @@ TaskCore* AlwaysNotice(Waiter& waiter, TaskCore& predecessor, Notice notice) noe
   return notice == Notice::Ended ? OnPredecessor(waiter, predecessor, AfterMode::Always) : nullptr;
 }
 
-AfterNode* AsAfterNode(Waiter& waiter) noexcept {
-  const bool is_one = waiter.notify == OnValueNotice || waiter.notify == AlwaysNotice;
-  return is_one ? &static_cast<AfterNode&>(waiter) : nullptr;
-}
-
 }  // namespace
 
 void NoteQueued(TaskCore& core) noexcept {
-  if (RuntimeOf(core) == nullptr) TellToLook(core);
+  if (RuntimeOf(core) == nullptr) TellOccupants(core);
 }
 
 // A predecessor that ends cannot leave before it has changed the phase of `core`, which waits for the pin.
-// Until then it has a reference, unless it was never started.
+// What was started has a reference that it does not lose before it has told of its end.
 TaskCore* SharePredecessor(TaskCore& core) noexcept {
   if (!TryFlip(core, kAttached, ContextNode::kPinned)) return nullptr;
   auto* predecessor = reinterpret_cast<TaskCore*>(core.ticks.load(sync::memory_order_relaxed));  // NOLINT
   const auto phase = predecessor->PhaseNow();
-  const bool was_started = phase > kAdopting;
+  const bool was_started = phase >= kAttached && phase <= kRunning;
   if (was_started) Ref(*predecessor);
   Unpin(core);
   return was_started ? predecessor : nullptr;
@@ -188,7 +155,9 @@ bool StartFollowing(TaskCore& outer, FollowNode& node) noexcept {
 
 bool LeaveFollowed(TaskCore& core) noexcept {
   auto* node = static_cast<FollowNode*>(std::exchange(core.place, nullptr));
-  if (node == nullptr || !node->followed->waiters.Remove(*node)) return false;
+  if (node == nullptr) return false;
+  node->dependency.End();  // the followed task stays until this thread leaves the phase
+  if (!node->followed->waiters.Remove(*node)) return false;
   node->release(*node);
   return true;
 }

@@ -10,6 +10,7 @@
 #include "exec/fresh_stack.hpp"
 #include "task/fork_region.hpp"
 #include "task/frame.hpp"
+#include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1 {
 namespace detail {
@@ -239,7 +240,12 @@ void Fork::WaitFor(detail::ForkPiece& piece, bool helping) noexcept {
                                          sync::memory_order_acq_rel)) {
     return;
   }
-  while (!wait.Finished()) wait.Sleep();
+  detail::BlockedWait blocked(wait);
+  while (!wait.Finished()) {
+    blocked.EnterPiece(piece);
+    wait.Sleep();
+    blocked.Leave();
+  }
 }
 
 }  // namespace orchestrate::inline v1

@@ -62,7 +62,7 @@ void ForkRegion::Forget(ForkPiece& piece) noexcept {
 
 void ForkRegion::Work(ForkPiece& piece) noexcept {
   {
-    const FrameScope frame(core_);
+    const FrameScope frame(core_, &piece);
     Fork fork(*this, &piece);
     try {
       ForkAccess::CheckUse(fork);  // what came before it was entered asked nobody here

@@ -7,20 +7,32 @@
 
 namespace orchestrate::inline v1::detail {
 
+struct ForkPiece;
+struct FrameLinks;
+
 // One running body on this thread; a claimed task's frame lies on top of its waiter's.
 struct Frame {
   TaskCore* core;
   Frame* outer;
+  const ForkPiece* piece = nullptr;  // of a fork: the part of `core` that this is
+  FrameLinks* links = nullptr;       // how others find it, once its thread has waited (wait_table.cpp)
 };
+
+// Takes a frame that has links out of sight.
+void Withdraw(Frame& frame) noexcept;
 
 class FrameScope {
  public:
-  explicit FrameScope(TaskCore& core) noexcept : frame_{&core, static_cast<Frame*>(t_thread.frame)} {
+  explicit FrameScope(TaskCore& core, const ForkPiece* piece = nullptr) noexcept
+      : frame_{&core, static_cast<Frame*>(t_thread.frame), piece} {
     t_thread.frame = &frame_;
   }
   FrameScope(const FrameScope&) = delete;
   FrameScope& operator=(const FrameScope&) = delete;
-  ~FrameScope() { t_thread.frame = frame_.outer; }
+  ~FrameScope() {
+    if (frame_.links != nullptr) Withdraw(frame_);
+    t_thread.frame = frame_.outer;
+  }
 
  private:
   Frame frame_;
@@ -72,14 +84,15 @@ void TellLater(ChainNode& node) noexcept;
 // Releases a node without a successor: at once, so that who waits behind it is told later, or when many such
 // calls lie in each other by the outermost.
 void ReleaseSoon(ChainNode& node) noexcept;
-// Has those who wait for a task that was just queued look where: it may be behind one of their bodies.
+// Has the body behind which a task was just queued, on an executor that runs one thing at a time, look for it
+// when it waits.
 void NoteQueued(TaskCore& core) noexcept;
 // Takes the node of an attached task out of the list of its predecessor; true: the list's reference is the
 // caller's now.
 bool LeavePredecessor(TaskCore& core) noexcept;
 // The same for a task that follows the one which its body returned, held in the phase Adopting.
 bool LeaveFollowed(TaskCore& core) noexcept;
-// The predecessor of an attached continuation, with a reference, when it is queued or attached itself.
+// The predecessor of an attached continuation, with a reference, when it has been started.
 TaskCore* SharePredecessor(TaskCore& core) noexcept;
 
 }  // namespace orchestrate::inline v1::detail

@@ -1,6 +1,5 @@
 #include <chrono>
 #include <utility>
-#include <vector>
 
 #include <orchestrate/base/parker.hpp>
 #include <orchestrate/exec/detail/scheduling.hpp>
@@ -9,11 +8,11 @@
 #include <orchestrate/task/detail/thread_wait.hpp>
 #include "exec/cpu_quota.hpp"
 #include "exec/forked.hpp"
-#include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"
+#include "task/claim.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
-#include "task/wait_circle.hpp"
+#include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
@@ -22,112 +21,17 @@ constexpr int kSpins = 200;  // about two microseconds: a body that runs on anot
 
 Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
 
-// Inside a body of a strand nobody else can run what is queued there. Its entry stays and is skipped later.
-// False when there was no memory for a stack.
-bool ClaimOnStrand(TaskCore& core) noexcept {
-  if (!WorksOn(Frames(), *core.scope->home)) return true;
-  const Capabilities can = ExecutorOf(core).GetCapabilities();
-  if (!can.blocking || can.parallel) return true;
-  StackRoom room;
-  if (room) room.Run([&core] { TryRun(core, kQueued); });
-  return static_cast<bool>(room);
-}
-
-// Runs a queued task here instead of waiting for somebody else to do it.
-void ClaimQueued(TaskCore& core) noexcept {
-  RuntimeCore* runtime = RuntimeOf(core);
-  if (runtime == nullptr) return void(ClaimOnStrand(core));
-  StackRoom room;
-  if (!room) return;
-  ClaimRight right(runtime);
-  if (!right) return QueueBehind(*runtime, core);
-  // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
-  const bool mine = Unqueue(*runtime, core);
-  const bool counted = mine || NoteTaken(*runtime);
-  room.Run([&core] { TryRun(core, kQueued); });
-  if (counted) right.CountRun();
-  if (!mine) return;
-  LeaveEntry(core);
-  Unref(core);
-}
-
-bool IsOnStrand() noexcept {
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
-    if (RuntimeOf(*frame->core) == nullptr) return true;
-  }
-  return false;
-}
-
-// Inside a body of a strand, what `core` continues may be queued behind that body.
-void ClaimAttached(TaskCore& core) noexcept {
-  if (!IsOnStrand()) return;
-  std::vector<TaskCore*> before;
-  for (TaskCore* at = SharePredecessor(core); at != nullptr; at = SharePredecessor(*at)) {
-    try {
-      before.push_back(at);
-    } catch (...) {
-      Unref(*at);
-      break;
-    }
-  }
-  const auto claim = [](TaskCore& task) {
-    if (task.PhaseNow() == kQueued) (void)ClaimOnStrand(task);
-  };
-  for (; !before.empty(); before.pop_back()) {
-    claim(*before.back());
-    Unref(*before.back());
-  }
-  if (core.PhaseNow() == kQueued) ClaimQueued(core);
-}
-
-// Something may have been queued behind the body that waits.
-Error LookAgain(TaskCore& core) noexcept {
-  if (core.PhaseNow() == kAttached) ClaimAttached(core);
-  if (!IsBehind(Frames(), core)) return {};
-  if (!ClaimOnStrand(core)) return {Errc::OutOfResources, "Wait: no memory for a stack to run the task on"};
-  if (!IsBehind(Frames(), core)) return {};
-  return {Errc::WouldDeadlock, "Wait: the task is queued behind the one that waits"};
-}
-
-bool RunsInBatchOf(const TaskCore& core) noexcept {
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
-    if (frame->core->parent == core.parent) return true;
-  }
-  return false;
-}
-
-// A body that waits for a task of its own batch which is not admitted yet lends it its admission.
-void ClaimBatched(TaskCore& core) noexcept {
-  if (!RunsInBatchOf(core)) return;
-  StackRoom room;
-  if (!room) return LendAdmission(core);
-  room.Run([&core] { TryRun(core, kBatched); });
-}
-
-void Claim(TaskCore& core) noexcept {
-  switch (core.PhaseNow()) {
-    case kQueued:
-      return ClaimQueued(core);
-    case kAttached:
-      return ClaimAttached(core);
-    case kBatched:
-      return ClaimBatched(core);
-    case kRunning:
-      if (core.Ops().help == nullptr) return;
-      if (StackRoom room; room) room.Run([&core] { core.Ops().help(core); });
-      return;
-    default:
-      return;
-  }
-}
-
 struct TaskWaiter : Waiter, ThreadWait {
-  explicit TaskWaiter(RuntimeCore* served) noexcept : ThreadWait(served) {
-    notify = [](Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept -> TaskCore* {
-      auto& self = static_cast<TaskWaiter&>(waiter);
-      notice == Notice::Ended ? self.Finish() : self.Nudge();
-      return nullptr;
-    };
+  TaskWaiter(RuntimeCore* served, NoSpare no_spare) noexcept : ThreadWait(served, no_spare) {
+    notify = Frames() != nullptr ? Tell : TellOutsider;
+  }
+  static TaskCore* Tell(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
+    auto& self = static_cast<TaskWaiter&>(waiter);
+    notice == Notice::Ended ? self.Finish() : self.Nudge();
+    return nullptr;
+  }
+  static TaskCore* TellOutsider(Waiter& waiter, TaskCore& core, Notice notice) noexcept {
+    return Tell(waiter, core, notice);
   }
 };
 
@@ -169,32 +73,67 @@ class TimedWait {
   RuntimeCore* counted_ = nullptr;
 };
 
-// Blocks until the end or `until`; true at the end.
-bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
-  TaskWaiter waiter(ServedBy(core));
-  if (failure = waiter.Failure(); failure) return false;
-  BlockedWait wait;
-  if (until == nullptr) failure = wait.Enter(core);
-  if (failure) {
-    Claim(core);  // it may have been queued behind this body since the look before
-    return core.IsTerminal() ? (failure = {}, true) : false;
+// Why a wait for `core` need not begin.
+Error CannotBegin(const TaskCore& core) noexcept {
+  if (IsForked()) return ForkedError("Wait");
+  if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
+    return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
   }
-  if (!AddWaiter(core, waiter)) return true;
-  const TimedWait timed(core);
+  return {};
+}
+
+// Why this wait, which is entered by the call, can never end. What it waits for may have been queued behind
+// this body since the last look: then that is run, and the result is as before the wait.
+Error EnterWait(BlockedWait& wait, TaskCore& core) noexcept {
+  for (;;) {
+    Error failure = CannotBegin(core);
+    if (!failure) failure = wait.Enter(TargetsOf(core));
+    if (!failure || !failure.Is(Errc::WouldDeadlock)) return failure;
+    wait.Leave();
+    const Claimed claimed = Claim(core);
+    if (claimed == Claimed::NoStack) {
+      return {Errc::OutOfResources, "Wait: no memory for a stack to run the task on"};
+    }
+    if (claimed == Claimed::Nothing) return failure;
+  }
+}
+
+// Until the end, of which the waiter hears. False when that will not come.
+bool WaitForEnd(TaskCore& core, TaskWaiter& waiter, Error& failure) noexcept {
+  for (BlockedWait wait(waiter);;) {
+    failure = EnterWait(wait, core);
+    if (failure && core.waiters.Remove(waiter)) return false;
+    waiter.Sleep();
+    wait.Leave();
+    if (waiter.Finished()) return failure = {}, true;
+    Claim(core);
+  }
+}
+
+bool WaitForTime(TaskCore& core, TaskWaiter& waiter, TimePoint until, Error& failure) noexcept {
   for (;;) {
     failure = CannotEnd(core);
-    if (until == nullptr && !failure) failure = LookAgain(core);
     if (failure && core.waiters.Remove(waiter)) return false;
-    bool in_time = true;
-    if (until == nullptr) {
-      waiter.Sleep();
-    } else {
-      in_time = waiter.SleepUntil(*until);
-    }
+    const bool in_time = waiter.SleepUntil(until);
     if (!in_time && core.waiters.Remove(waiter)) return false;
     while (!in_time && !waiter.Finished()) waiter.Sleep();  // it ends at this very moment
     if (waiter.Finished()) return failure = {}, true;
   }
+}
+
+// Blocks until the end or `until`; true at the end.
+bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
+  const bool ends_by_itself = until != nullptr || (core.Ops().timed && core.PhaseNow() == kRunning);
+  TaskWaiter waiter(ServedBy(core), ends_by_itself ? NoSpare::KeepsPermit : NoSpare::Fails);
+  if (failure = waiter.Failure(); failure) {
+    if (until == nullptr) Claim(core, BelowTimeouts::Run);
+    if (core.IsTerminal()) return failure = {}, true;
+    if (Error never = CannotEnd(core)) failure = never;
+    return false;
+  }
+  if (!AddWaiter(core, waiter)) return true;
+  const TimedWait counted(core);
+  return until != nullptr ? WaitForTime(core, waiter, *until, failure) : WaitForEnd(core, waiter, failure);
 }
 
 bool SpinUntilTerminal(const TaskCore& core) noexcept {
@@ -208,25 +147,13 @@ bool SpinUntilTerminal(const TaskCore& core) noexcept {
 
 }  // namespace
 
-void LendAdmission(TaskCore& core) noexcept {
-  auto state = core.state.load(sync::memory_order_acquire);
-  if ((state & ContextNode::kPhaseMask) != kBatched || !RunsInBatchOf(core)) return;
-  do {
-    if ((state & ContextNode::kPhaseMask) != kBatched) return;
-  } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
-                                             sync::memory_order_acquire));
-  Ref(core);  // the queue's
-  if (!PostTask(core)) Refuse(core);
-}
+bool IsOutsider(const Waiter& waiter) noexcept { return waiter.notify == TaskWaiter::TellOutsider; }
 
 Error CannotEnd(const TaskCore& core) noexcept {
-  if (IsForked()) return ForkedError("Wait");
+  if (Error failure = CannotBegin(core)) return failure;
   if (Keeps(Frames(), core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
   if (core.Ops().help != nullptr && IsBehind(Frames(), core)) {
     return {Errc::WouldDeadlock, "Wait: the job's tasks are queued behind the task that waits"};
-  }
-  if (core.PhaseNow() == kCreated && core.refs.load(sync::memory_order_acquire) == 1) {
-    return {Errc::NotStarted, "Wait: the task was not started and this is its only handle"};
   }
   return {};
 }
@@ -234,7 +161,7 @@ Error CannotEnd(const TaskCore& core) noexcept {
 Error PrepareAwait(TaskCore& core) noexcept {
   if (core.IsTerminal()) return {};
   if (!IsForked()) Claim(core);
-  return core.IsTerminal() ? Error() : CannotEnd(core);
+  return core.IsTerminal() ? Error() : CannotBegin(core);
 }
 
 RuntimeCore* ServedBy(const TaskCore& core) noexcept { return HasPlace(core) ? RuntimeOf(core) : nullptr; }
@@ -256,7 +183,8 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (core.IsTerminal()) return true;
   failure = CannotEnd(core);
   if (failure) return false;
-  LendAdmission(core);
+  (void)LendAdmission(core);
+  if (NowOf(core) >= until) return core.IsTerminal();  // to sleep for no time costs a call of the system
   return WaitBlocked(core, &until, failure);
 }
 

@@ -5,7 +5,9 @@
 
 namespace orchestrate::inline v1::detail {
 
-ThreadWait::ThreadWait(RuntimeCore* served) noexcept : section_(served) { RunDeferred(); }
+ThreadWait::ThreadWait(RuntimeCore* served, NoSpare no_spare) noexcept : section_(served, no_spare) {
+  RunDeferred();
+}
 
 void ThreadWait::Nudge() noexcept {
   section_.Resume();
@@ -35,6 +37,7 @@ void ThreadWait::Sleep() noexcept {
 
 bool ThreadWait::SleepUntil(TimePoint until) noexcept {
   if (section_.VirtualTimers() != nullptr) return SleepUntilVirtual(until);
+  if (Clock::now() >= until) return false;  // a sleep whose time has passed costs as much as a short one
   while (FallAsleep()) {
     if (sync::FutexWaitUntil(word_, kAsleep, until) == sync::FutexResult::TimedOut) return !FallAsleep();
   }

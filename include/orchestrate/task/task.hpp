@@ -15,6 +15,7 @@
 #include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_block.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include <orchestrate/task/detail/wait_table.hpp>
 #include <orchestrate/task/task_state.hpp>
 #include <orchestrate/task/where.hpp>
 
@@ -36,18 +37,22 @@ class ORCHESTRATE_API TaskHandle {
   /// Waits until the task has ended and its body has left.
   ///
   /// @return its error, empty when it completed. `NotStarted` when this is the only handle of a task that
-  ///         nobody started, `WouldDeadlock` when the task waits for itself, `OutOfResources` when no spare
+  ///         nobody started, `WouldDeadlock` when it could never end, `OutOfResources` when no spare
   ///         worker is left, `InvalidArgument` for an empty handle.
   /// @par Blocks        Until then; inside a task it runs the awaited task itself or gives its worker away.
   /// @par Cancellation  Cancels nothing.
   Error Wait() const noexcept;
 
-  /// Waits at most until `deadline`, by the clock of the task's executor.
+  /// Waits at most until `deadline`, by the clock of the task's executor; runs nothing.
   ///
   /// @return true when the task has ended.
+  ///
+  /// @par Blocks  Until then; not at all when that time has passed. Beyond the spare workers a task that
+  /// waits keeps its worker, except in virtual time, where it returns at once.
   bool WaitUntil(TimePoint deadline) const noexcept;
 
-  /// Waits at most for `timeout`; throws `ErrorException` with `InvalidArgument` when that is not a number.
+  /// Waits at most for `timeout`, as `WaitUntil` does; 0 and less only look. Throws `ErrorException` with
+  /// `InvalidArgument` when that is not a number.
   template <class Rep, class Period>
   bool WaitFor(std::chrono::duration<Rep, Period> timeout) const
       noexcept(!std::chrono::treat_as_floating_point_v<Rep>) {
@@ -262,6 +267,7 @@ struct FlattenNode final : FollowNode {
     auto& self = static_cast<FlattenNode&>(waiter);
     auto& core = static_cast<ValueCore<T>&>(*self.successor);
     if (BeginSet(core)) {
+      self.dependency.End();
       BodyResult result;
       TakeOver(core, subject, result);
       EndSetChained(self, result);
@@ -284,6 +290,7 @@ struct FlattenNode final : FollowNode {
     std::destroy_at(static_cast<FlattenNode*>(&node));
     FreeBlock(&node, sizeof(FlattenNode));
   }
+
 };
 
 template <class T>
@@ -293,6 +300,10 @@ void Flatten(ValueCore<T>& outer, const Task<T>& inner, BodyResult& result) {
   if (core == &outer) return Fail(result, {Errc::WouldDeadlock, "the work returned its own task"});
   if (core->IsTerminal()) return TakeOver(outer, *core, result);
   auto& node = FlattenNode<T>::Make(outer, *core);
+  if (!node.dependency.Begin(outer, *core)) {
+    FlattenNode<T>::Free(node);
+    return Fail(result, {Errc::WouldDeadlock, "the work returned a task that waits for it"});
+  }
   if (!StartFollowing(outer, node)) {  // cancelled meanwhile: the body leaves now
     FlattenNode<T>::Free(node);
     return Fail(result, Errc::Cancelled);

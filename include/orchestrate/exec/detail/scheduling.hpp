@@ -73,16 +73,20 @@ class ORCHESTRATE_API ClaimRight {
   bool granted_ = false;
 };
 
+// What a wait does when no spare worker is left: one that ends by itself, as its time comes, may keep its
+// permit.
+enum class NoSpare : std::uint8_t { Fails, KeepsPermit };
+
 // Around a blocking wait: a thread that holds a permit gives it away, and has one again at the end.
 class ORCHESTRATE_API BlockingSection {
  public:
   // `served` is the runtime whose progress the wait depends on, or null when unknown.
-  explicit BlockingSection(RuntimeCore* served) noexcept;
+  explicit BlockingSection(RuntimeCore* served, NoSpare no_spare = NoSpare::Fails) noexcept;
   BlockingSection(const BlockingSection&) = delete;
   BlockingSection& operator=(const BlockingSection&) = delete;
   ~BlockingSection();
 
-  // `OutOfResources` when no spare worker is left; then the thread must not block.
+  // `OutOfResources` when no spare worker is left and the wait needs one; then the thread must not block.
   [[nodiscard]] const Error& Failure() const noexcept { return failure_; }
 
   // By the waiter before it sleeps (again).

@@ -56,6 +56,7 @@ using CollectFn = void (*)(TaskCore& core, TaskList& tasks, BodyResult& result);
 [[nodiscard]] ORCHESTRATE_API Error CheckOptions(const char* verb, const JobOptions& options) noexcept;
 
 ORCHESTRATE_API void HelpCrew(Crew& crew) noexcept;  // runs some of its tasks on a thread that waits for it
+[[nodiscard]] ORCHESTRATE_API std::size_t WidthOfCrew(const Crew& crew) noexcept;
 ORCHESTRATE_API void FinishCrew(WorkNode& owner,
                                 Crew& crew) noexcept;  // runs as a piece of work when all have left
 ORCHESTRATE_API void CloseCrew(Crew& crew) noexcept;   // destroys what the user gave
@@ -91,7 +92,10 @@ struct CrewBlock final : std::conditional_t<std::is_void_v<T>, JobCore, ValueCor
     FreeBlock(&core, sizeof(CrewBlock));
   }
   static void Help(TaskCore& core) noexcept { HelpCrew(*Self(core).crew); }
-  static constexpr TaskOps kOps{{Run, Run}, Invoke, Destroy, Release, Help};
+  static std::size_t Width(const TaskCore& core) noexcept {
+    return WidthOfCrew(*static_cast<const CrewBlock&>(core).crew);
+  }
+  static constexpr TaskOps kOps{{Run, Run}, Invoke, Destroy, Release, Help, false, false, false, Width};
 
   Crew* crew = nullptr;
 };

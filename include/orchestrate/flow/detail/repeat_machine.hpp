@@ -27,8 +27,8 @@ struct ORCHESTRATE_API RepeatMachine : Waiter {
   // Calls the user's function; false when it returned a task that has not ended.
   virtual bool Act(Error& error) = 0;
 
-  // By Act(): true with its error when `task` has ended; else a step follows its end.
-  [[nodiscard]] bool Follow(const TaskHandle& task, Error& error) noexcept;
+  // By Act(): true with its error when `task` has ended; else a step follows its end. Throws std::bad_alloc.
+  [[nodiscard]] bool Follow(const TaskHandle& task, Error& error);
 
   void Step() noexcept;
   void Drop() noexcept;
@@ -48,6 +48,7 @@ struct ORCHESTRATE_API RepeatMachine : Waiter {
   std::size_t failures_in_a_row = 0;
   Pause pause;
   bool follows = false;
+  Dependency dependency;  // meanwhile
   Error followed_error;
 };
 

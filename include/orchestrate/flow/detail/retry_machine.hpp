@@ -46,6 +46,7 @@ struct ORCHESTRATE_API RetryMachine : WorkNode, Waiter {
   std::size_t attempt = 0;
   Nanoseconds delay;
   Pause pause;
+  Dependency dependency;         // while it follows a task
   TaskCore* followed = nullptr;  // with a reference, once it has ended
   Error last;
 };

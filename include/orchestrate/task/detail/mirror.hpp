@@ -13,7 +13,9 @@ Task<T> MakeMirror(TaskCore& task, ContextNode& parent) {
   auto mirror = TaskAccess::Take<T>(core);
   Adopt(core, parent);
   core.state.store(kRunning | ContextNode::kFollows, sync::memory_order_relaxed);
-  (void)StartFollowing(core, FlattenNode<T>::Make(core, task));
+  auto& node = FlattenNode<T>::Make(core, task);
+  (void)node.dependency.Begin(core, task);  // nothing waits for the mirror yet
+  (void)StartFollowing(core, node);
   return mirror;
 }
 

@@ -8,6 +8,7 @@
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/exec/work.hpp>
 #include <orchestrate/task/detail/context_node.hpp>
+#include <orchestrate/task/detail/wait_table.hpp>
 #include <orchestrate/task/detail/waiter_list.hpp>
 #include <orchestrate/task/task_state.hpp>
 
@@ -56,6 +57,8 @@ struct TaskOps : WorkOps {
   bool plain =
       false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
   bool timed = false;  // has no body: a timer ends it, also when its context has ended
+  // Of a running job: how many of its tasks run at a time; more than there are when that is not limited.
+  std::size_t (*width)(const TaskCore&) noexcept = nullptr;
 };
 
 using Waiter = WaiterOf<TaskCore>;
@@ -124,8 +127,8 @@ ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = 
 // Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
 // Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
-// is handed to its executor, for the caller leaves its own admission unused meanwhile.
-ORCHESTRATE_API void LendAdmission(TaskCore& core) noexcept;
+// is handed to its executor, for the caller leaves its own admission unused meanwhile. False if it was none.
+ORCHESTRATE_API bool LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
@@ -201,6 +204,7 @@ ORCHESTRATE_API void EndSetChained(ChainNode& node, BodyResult& result) noexcept
 // Waits in the list of the task that the body of `successor` returned.
 struct FollowNode : ChainNode {
   TaskCore* followed = nullptr;  // whose list holds the node as long as it is the place of `successor`
+  Dependency dependency;
 };
 
 // Sits in a continuation's block and in its predecessor's list.

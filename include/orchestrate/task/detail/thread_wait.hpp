@@ -12,7 +12,7 @@ namespace orchestrate::inline v1::detail {
 class ORCHESTRATE_API ThreadWait {
  public:
   // `served` is the runtime whose progress the wait depends on, or null.
-  explicit ThreadWait(RuntimeCore* served) noexcept;
+  explicit ThreadWait(RuntimeCore* served, NoSpare no_spare = NoSpare::Fails) noexcept;
 
   // Set when the thread must not block.
   [[nodiscard]] const Error& Failure() const noexcept { return section_.Failure(); }

@@ -1,0 +1,188 @@
+#include "task/claim.hpp"
+
+#include <vector>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+
+#include "exec/fresh_stack.hpp"
+#include "exec/thread_state.hpp"
+#include "task/deferred_delete.hpp"
+#include "task/frame.hpp"
+#include "task/wait_cycle.hpp"
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+// A thread from outside leaves a longer way to the workers, which need not hand over each step.
+constexpr std::size_t kFarFromOutside = 16;
+
+const Frame* Frames() noexcept { return static_cast<const Frame*>(t_thread.frame); }
+
+// The entry in the queue stays, and is skipped later.
+Claimed RunHere(TaskCore& core, std::uint32_t from) noexcept {
+  StackRoom room;
+  if (!room) return Claimed::NoStack;
+  bool ran = false;
+  room.Run([&core, &ran, from] { ran = TryRun(core, from); });
+  return ran ? Claimed::Ran : Claimed::Nothing;
+}
+
+// Inside a body of a strand nothing else can run what is queued there.
+Claimed ClaimOnStrand(TaskCore& core) noexcept {
+  if (!WorksOn(Frames(), *core.scope->home)) return Claimed::Nothing;
+  const Capabilities can = ExecutorOf(core).GetCapabilities();
+  return can.blocking && !can.parallel ? RunHere(core, kQueued) : Claimed::Nothing;
+}
+
+// Runs a queued task here instead of waiting until another thread does.
+Claimed ClaimQueued(TaskCore& core) noexcept {
+  RuntimeCore* runtime = RuntimeOf(core);
+  if (runtime == nullptr) return ClaimOnStrand(core);
+  StackRoom room;
+  if (!room) return Claimed::NoStack;
+  ClaimRight right(runtime);
+  if (!right) {
+    QueueBehind(*runtime, core);
+    return Claimed::Nothing;
+  }
+  // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
+  const bool mine = Unqueue(*runtime, core);
+  const bool counted = mine || NoteTaken(*runtime);
+  bool ran = false;
+  room.Run([&core, &ran] { ran = TryRun(core, kQueued); });
+  if (counted) right.CountRun();
+  if (mine) {
+    LeaveEntry(core);
+    Unref(core);
+  }
+  return ran ? Claimed::Ran : Claimed::Nothing;
+}
+
+bool RunsInBatchOf(const TaskCore& core) noexcept {
+  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+    if (frame->core->parent == core.parent) return true;
+  }
+  return false;
+}
+
+// A body that waits for a task of its own batch which is not admitted yet lends it its admission.
+Claimed ClaimBatched(TaskCore& core) noexcept {
+  if (!RunsInBatchOf(core)) return Claimed::Nothing;
+  const Claimed result = RunHere(core, kBatched);
+  if (result == Claimed::NoStack) (void)LendAdmission(core);
+  return result;
+}
+
+Claimed HelpJob(TaskCore& core) noexcept {
+  StackRoom room;
+  if (!room) return Claimed::NoStack;
+  room.Run([&core] { core.Ops().help(core); });
+  return core.IsTerminal() ? Claimed::Ran : Claimed::Nothing;
+}
+
+Claimed ClaimOne(TaskCore& core) noexcept {
+  switch (core.PhaseNow()) {
+    case kQueued:
+      return ClaimQueued(core);
+    case kBatched:
+      return ClaimBatched(core);
+    case kRunning:
+      return core.Ops().help != nullptr ? HelpJob(core) : Claimed::Nothing;
+    default:
+      return Claimed::Nothing;
+  }
+}
+
+TaskCore* ShareBelow(const TaskCore& core, BelowTimeouts below) noexcept {
+  bool is_timed = false;
+  TaskCore* inner = ShareInner(core, is_timed);
+  if (inner == nullptr || !is_timed || below == BelowTimeouts::Run) return inner;
+  if (inner->PhaseNow() == kQueued && RuntimeOf(*inner) == nullptr)
+    return inner;  // behind this body, perhaps
+  Unref(*inner);
+  return nullptr;
+}
+
+// With a reference.
+TaskCore* ShareNext(TaskCore& core, BelowTimeouts below) noexcept {
+  switch (core.PhaseNow()) {
+    case kAttached:
+      return SharePredecessor(core);
+    case kRunning:
+      return core.Ops().help == nullptr ? ShareBelow(core, below) : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+// From what is waited for to what has to end first.
+class Way {
+ public:
+  Way(TaskCore& end, BelowTimeouts below) noexcept : end_(end), below_(below) {}
+  Way(const Way&) = delete;
+  Way& operator=(const Way&) = delete;
+  ~Way() {
+    while (!tasks_.empty()) Back();
+  }
+
+  [[nodiscard]] TaskCore& Here() const noexcept { return tasks_.empty() ? end_ : *tasks_.back(); }
+  // False at what depends on nothing else.
+  [[nodiscard]] bool Advance() noexcept {
+    if (t_thread.slot == nullptr && tasks_.size() == kFarFromOutside) return false;
+    TaskCore* next = ShareNext(Here(), below_);
+    if (next == nullptr) return false;
+    try {
+      tasks_.push_back(next);
+      return true;
+    } catch (...) {
+      Unref(*next);
+      return false;
+    }
+  }
+  // False at the end of the way, which is where it began.
+  bool Back() noexcept {
+    if (tasks_.empty()) return false;
+    TaskCore* last = tasks_.back();
+    tasks_.pop_back();
+    Unref(*last);
+    return true;
+  }
+
+ private:
+  TaskCore& end_;
+  const BelowTimeouts below_;
+  std::vector<TaskCore*> tasks_;  // each with a reference
+};
+
+}  // namespace
+
+Claimed Claim(TaskCore& core, BelowTimeouts below) noexcept {
+  const FreshDeferral fresh;
+  Claimed result = Claimed::Nothing;
+  for (Way way(core, below);;) {
+    while (way.Advance()) {
+    }
+    TaskCore& here = way.Here();
+    const Claimed one = ClaimOne(here);
+    if (one != Claimed::Nothing) result = one;
+    if (here.IsTerminal()) {
+      if (!way.Back()) return result;
+    } else if (one != Claimed::Ran) {
+      return result;
+    }
+  }
+}
+
+bool LendAdmission(TaskCore& core) noexcept {
+  auto state = core.state.load(sync::memory_order_acquire);
+  if ((state & ContextNode::kPhaseMask) != kBatched || !RunsInBatchOf(core)) return false;
+  do {
+    if ((state & ContextNode::kPhaseMask) != kBatched) return false;
+  } while (!core.state.compare_exchange_weak(state, state ^ (kBatched ^ kQueued), sync::memory_order_acq_rel,
+                                             sync::memory_order_acquire));
+  Ref(core);  // the queue's
+  if (!PostTask(core)) Refuse(core);
+  return true;
+}
+
+}  // namespace orchestrate::inline v1::detail

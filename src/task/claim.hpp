@@ -1,0 +1,19 @@
+#pragma once
+
+#include <orchestrate/task/detail/task_core.hpp>
+
+namespace orchestrate::inline v1::detail {
+
+// What a look for work that a wait can do itself came to.
+enum class Claimed : std::uint8_t { Nothing, Ran, NoStack };
+
+// Whether the task below a timeout is run, too, where another thread could: the wait then returns no earlier
+// than that body leaves, so only one that could not block does it.
+enum class BelowTimeouts : std::uint8_t { Leave, Run };
+
+// Runs what the end of `core` depends on, on the thread that waits for it: a queued task itself; before a
+// continuation its predecessor; of a task that another ends (flattened, followed, timed) that one; a share of
+// a job. So long as it finds one that it may run.
+Claimed Claim(TaskCore& core, BelowTimeouts below = BelowTimeouts::Leave) noexcept;
+
+}  // namespace orchestrate::inline v1::detail

@@ -1,0 +1,175 @@
+#include "task/wait_table.hpp"
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include <orchestrate/exec/detail/scheduling.hpp>
+
+namespace orchestrate::inline v1::detail {
+namespace {
+
+struct Bucket {
+  Mutex mutex;
+  IntrusiveList<WaitLink> links;  // under mutex
+};
+
+constexpr unsigned kBucketBits = 14;  // for tens of thousands of bodies that wait for what they returned
+
+struct Table {
+  std::array<Bucket, std::size_t{1} << kBucketBits> buckets;
+  Mutex free_mutex;
+  WaitRecord* free_records = nullptr;  // under free_mutex
+};
+
+// Never destroyed: threads may still wait while the statics are.
+Table& TheTable() noexcept {
+  alignas(Table) static unsigned char storage[sizeof(Table)];
+  static auto* const table = ::new (static_cast<void*>(storage)) Table;
+  return *table;
+}
+
+Bucket& BucketOf(const void* key) noexcept {
+  const auto hash = (reinterpret_cast<std::uintptr_t>(key) >> 4) * 0x9e3779b97f4a7c15U;  // NOLINT
+  return TheTable().buckets[hash >> (64 - kBucketBits)];
+}
+
+WaitRecord* TakeRecord() {
+  Table& table = TheTable();
+  {
+    const std::lock_guard lock(table.free_mutex);
+    if (WaitRecord* record = table.free_records) {
+      table.free_records = record->next_free;
+      return record;
+    }
+  }
+  return new WaitRecord;
+}
+
+void GiveRecord(WaitRecord& record) noexcept {
+  Table& table = TheTable();
+  const std::lock_guard lock(table.free_mutex);
+  record.next_free = table.free_records;
+  table.free_records = &record;
+}
+
+bool RunsOneAtATime(const ContextNode& root) noexcept {
+  return !ExecutorOf(root).GetCapabilities().parallel;  // code of the user: under no lock
+}
+
+}  // namespace
+
+// The keys under which the body of one frame is found.
+struct FrameLinks {
+  WaitRecord* record = nullptr;
+  std::unique_ptr<WaitLink[]> links;
+  std::size_t count = 0;
+};
+
+namespace {
+
+// The task; the job that waits for it; a piece of it; what cannot begin on its executor meanwhile.
+std::vector<const void*> KeysOf(const Frame& frame) {
+  const TaskCore& core = *frame.core;
+  std::vector<const void*> keys{&core};
+  if (const ContextNode* job = JobOf(core)) keys.push_back(static_cast<const TaskCore*>(job));
+  if (frame.piece != nullptr) keys.push_back(frame.piece);
+  ForEachForeignRoot(core, [&keys](const ContextNode& root) {
+    if (RunsOneAtATime(root)) keys.push_back(&root);
+  });
+  return keys;
+}
+
+void Publish(Frame& frame, WaitRecord& record) {
+  const auto keys = KeysOf(frame);
+  auto links = std::make_unique<FrameLinks>();
+  links->record = &record;
+  links->links = std::make_unique<WaitLink[]>(keys.size());
+  links->count = keys.size();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    links->links[i].key = keys[i];
+    links->links[i].thread = &record;
+    AddWaitLink(links->links[i]);
+  }
+  frame.links = links.release();
+}
+
+}  // namespace
+
+void Withdraw(Frame& frame) noexcept {
+  const std::unique_ptr<FrameLinks> links(std::exchange(frame.links, nullptr));
+  for (std::size_t i = 0; i < links->count; ++i) RemoveWaitLink(links->links[i]);
+  const bool last =
+      frame.outer == nullptr || frame.outer->links == nullptr || frame.outer->links->record != links->record;
+  if (last) GiveRecord(*links->record);
+}
+
+WaitRecord* PublishFrames() noexcept {
+  auto* const innermost = static_cast<Frame*>(t_thread.frame);
+  Frame* published = innermost;
+  while (published != nullptr && published->links == nullptr) published = published->outer;
+  WaitRecord* record = published != nullptr ? published->links->record : nullptr;
+  try {
+    if (record == nullptr) record = TakeRecord();
+    // From the outermost, so that those below a published frame are published.
+    std::vector<Frame*> fresh;
+    for (Frame* at = innermost; at != published; at = at->outer) fresh.push_back(at);
+    for (; !fresh.empty(); fresh.pop_back()) {
+      Publish(*fresh.back(), *record);
+      published = fresh.back();
+    }
+    return record;
+  } catch (...) {
+    if (published == nullptr && record != nullptr) GiveRecord(*record);
+    return nullptr;
+  }
+}
+
+void AddWaitLink(WaitLink& link) noexcept {
+  Bucket& bucket = BucketOf(link.key);
+  const std::lock_guard lock(bucket.mutex);
+  bucket.links.PushFront(link);
+}
+
+void RemoveWaitLink(WaitLink& link) noexcept {
+  const std::lock_guard lock(BucketOf(link.key).mutex);
+  link.Unlink();
+}
+
+void ForEachLink(const void* key, void (*visit)(WaitLink& link, void* data), void* data) {
+  Bucket& bucket = BucketOf(key);
+  const std::lock_guard lock(bucket.mutex);
+  for (WaitLink* link = bucket.links.Front(); link != nullptr; link = bucket.links.Next(*link)) {
+    if (link->key == key) visit(*link, data);
+  }
+}
+
+// The phase first, then the table; a body that waits enters itself first and then looks at the phase.
+void TellOccupants(const TaskCore& core) noexcept {
+  ForEachForeignRoot(core, [](const ContextNode& root) {
+    ForEachLink(&root, [](WaitLink& link) {
+      const std::lock_guard lock(link.thread->mutex);
+      if (link.thread->number != 0 && link.thread->sleeper != nullptr) link.thread->sleeper->Nudge();
+    });
+  });
+}
+
+TaskCore* ShareInner(const TaskCore& outer, bool& is_timed) noexcept {
+  TaskCore* inner = nullptr;
+  ForEachLink(&outer, [&inner, &is_timed](WaitLink& link) {
+    if (inner != nullptr || link.task == nullptr || link.task->IsTerminal()) return;
+    inner = link.task;
+    is_timed = link.is_timed;
+    Ref(*inner);
+  });
+  return inner;
+}
+
+const ContextNode* JobOf(const TaskCore& core) noexcept {
+  if ((core.flags & ContextNode::kAdmitted) == 0) return nullptr;
+  const ContextNode* node = core.parent;
+  while (node != nullptr && (node->flags & ContextNode::kTask) == 0) node = node->parent;
+  return node;
+}
+
+}  // namespace orchestrate::inline v1::detail
