@@ -5,6 +5,7 @@
 #include <orchestrate/base/slab_pool.hpp>
 #include <orchestrate/time/clock.hpp>
 
+#include "base/counted.hpp"
 #include "fresh_stack.hpp"
 #include "process_limit.hpp"
 #include "runtime_core.hpp"
@@ -114,7 +115,7 @@ void RuntimeCore::ReportLimit(const std::string& outcome) noexcept {
     const std::string cause = orchestrate_arena_limit_is_fixed() != 0
                                   ? "oneTBB was used before the first runtime, which fixed its limit at "
                                   : "a tbb::global_control of the program allows ";
-    SendReport({.what = cause + std::to_string(active) + " threads, the runtimes want " +
+    SendReport({.what = cause + Counted(active, "thread", "threads") + ", the runtimes want " +
                         std::to_string(ProcessLimit::Wanted()) + outcome});
   } catch (...) {  // without memory for the sentence
   }

@@ -8,8 +8,9 @@
 // A thread that waits runs what it waits for, from wherever in a queue that lies. When it does so again and
 // again, it passes over the rest as long as it likes; runners, which are fair, may have no permit meanwhile.
 // So those threads have a slice together, and one of them looks at its end whether something was in a queue
-// at the last look and still is. If so it stands aside: its permit goes to a runner, and it waits like any
-// other.
+// at the last look and still is. If so a thread from outside stands aside: its permit goes to a runner, and
+// it waits like any other. A body goes on, as it may hold a lock of the user's that the overdue work wants: a
+// runner beyond the width takes one piece of that work and leaves.
 namespace orchestrate::inline v1::detail {
 namespace {
 
@@ -67,15 +68,13 @@ bool RuntimeCore::TakeOverdue() noexcept {
   return overdue;
 }
 
-void RuntimeCore::QueueBehind(WorkNode& node) noexcept {
-  if (t_thread.stands_aside && t_thread.slot != nullptr && t_thread.slot->deque.PopIf(&node))
-    PutBack(nullptr, node);
-}
-
-// A claim that is refused makes its worker block. Half of the spare workers stay for waits that have to.
-bool RuntimeCore::HasSpareWorkers() const noexcept {
-  const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));
-  return 2 * std::size_t{blocked} < options_.spare_workers;
+// At most as many as there are workers; of threads that lend at once each may be one too many for a moment.
+void RuntimeCore::LendATurn() noexcept {
+  t_thread.stands_aside = false;
+  if (permits_.AvailableNow() <= -static_cast<std::int32_t>(width_)) return;
+  permits_.AcquireForced();
+  std::uint32_t none = 0;
+  if (!HandPermitOver(none)) permits_.Release();
 }
 
 // False when no runner could be started: the caller still has its permit. Counts what was run under it.

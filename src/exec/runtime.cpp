@@ -32,12 +32,12 @@ TimerService& Executor::Timers() noexcept {
 
 TimePoint Executor::Now() noexcept {
   const TimerService& timers = Timers();
-  return &timers != &detail::ClosedTimers() ? timers.Now() : Clock::now();
+  return detail::AreClosedTimers(timers) ? Clock::now() : timers.Now();
 }
 
 Error detail::TimersFailure(Executor& executor, const char* function) noexcept {
   if (IsForked()) return ForkedError(function);
-  if (&executor.Timers() != &ClosedTimers()) return {};
+  if (!AreClosedTimers(executor.Timers())) return {};
   return Error(Errc::OutOfResources, "no thread for the timers of the default runtime").WithContext(function);
 }
 

@@ -108,11 +108,8 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool OwesATurn() noexcept {
     return t_thread.stands_aside || (IsSliceOver(t_thread.left_ticks) && LookForOverdue());
   }
-  // The same for a worker that would have to block; false when few spare workers are left.
-  [[nodiscard]] bool OwesATurnAndMayBlock() noexcept { return OwesATurn() && HasSpareWorkers(); }
-
-  // By a worker that stands aside: `node`, which it waits for, has its turn after all that is queued here.
-  void QueueBehind(WorkNode& node) noexcept;
+  // By a body that goes on all the same: a runner beyond the width runs a piece of the overdue work.
+  void LendATurn() noexcept;
 
   // ---- sharing ----
   void AddSharer(Sharer& sharer) noexcept;
@@ -197,7 +194,6 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool LookForOverdue() noexcept;
   [[nodiscard]] bool IsRingOverdue() noexcept;
   [[nodiscard]] bool TakeOverdue() noexcept;
-  [[nodiscard]] bool HasSpareWorkers() const noexcept;
   [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;

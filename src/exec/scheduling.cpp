@@ -38,10 +38,11 @@ void NoteTimedWait(RuntimeCore& runtime, int change) noexcept { runtime.NoteTime
 
 void NoteRan(RuntimeCore& runtime) noexcept { runtime.NoteRan(); }
 
-bool OwesATurn(RuntimeCore& runtime) noexcept { return runtime.OwesATurn(); }
-
-void QueueBehind(RuntimeCore& runtime, WorkNode& node) noexcept {
-  if (t_thread.runtime == &runtime) runtime.QueueBehind(node);
+bool OwesATurn(RuntimeCore& runtime) noexcept {
+  if (!runtime.OwesATurn()) return false;
+  if (t_thread.frame == nullptr) return true;
+  runtime.LendATurn();
+  return false;
 }
 
 // ---- claims ----
@@ -50,7 +51,7 @@ ClaimRight::ClaimRight(RuntimeCore* runtime) noexcept : runtime_(runtime) {
   if (runtime == nullptr) return;
   RuntimeCore* own = t_thread.runtime;
   if (own == runtime) {
-    granted_ = !own->OwesATurnAndMayBlock();
+    granted_ = !OwesATurn(*own);
     return;
   }
   // For its own runtime a worker that runs somebody else's work is blocked: that work may wait for work here.

@@ -334,10 +334,20 @@ void TimerService::JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcep
   impl_->Wake();
 }
 
+namespace {
+
+alignas(TimerService) unsigned char closed_storage[sizeof(TimerService)];
+
+}  // namespace
+
+bool detail::AreClosedTimers(const TimerService& timers) noexcept {
+  return static_cast<const void*>(&timers) == closed_storage;
+}
+
 TimerService& detail::ClosedTimers() noexcept {
-  alignas(TimerService) static unsigned char storage[sizeof(TimerService)];
-  static TimerService& timers = [&]() -> TimerService& {
-    auto& made = *::new (static_cast<void*>(storage)) TimerService(ClockSource::Steady(), TimersByHand());
+  static TimerService& timers = []() -> TimerService& {
+    auto& made =
+        *::new (static_cast<void*>(closed_storage)) TimerService(ClockSource::Steady(), TimersByHand());
     made.Close();
     return made;
   }();

@@ -224,8 +224,8 @@ bool Crew::ParkOther(Member& member) noexcept {
   return AddMirroredWaiter(*member.Task(), *parent_, member);
 }
 
-// A body that leaves after the failure has ended its context is Cancelled, whatever it made of that. For a task
-// that was not started here the job does not wait then.
+// A body that leaves after the failure has ended its context is Cancelled, whatever it made of that. For a
+// task that was not started here the job does not wait then.
 bool Crew::WasStopped(const TaskCore& task) const noexcept {
   const auto phase = task.PhaseNow();
   return failed_.load(sync::memory_order_acquire) && (phase == kCancelled || phase < kCompleted);

@@ -113,7 +113,7 @@ void Begin(SleepCore& core, ContextNode& parent, TimePoint until) {
 
 Task<void> MakeSleep(const char* verb, const Where& where, ContextNode& parent, TimePoint until) {
   if (Error refusal = RefusalOf(verb, parent)) return MakeFailed<void>(std::move(refusal), where);
-  if (Error none = TimersFailure(ExecutorOf(parent), verb)) return MakeFailed<void>(std::move(none), where);
+  if (Error none = TimersFailure(*ExecutorUse(parent), verb)) return MakeFailed<void>(std::move(none), where);
   auto& core = *::new (AllocateBlock(sizeof(SleepCore))) SleepCore(where.Location());
   auto task = TaskAccess::Take<void>(core);
   try {

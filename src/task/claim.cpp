@@ -1,5 +1,6 @@
 #include "task/claim.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
@@ -41,10 +42,7 @@ Claimed ClaimQueued(TaskCore& core) noexcept {
   StackRoom room;
   if (!room) return Claimed::NoStack;
   ClaimRight right(runtime);
-  if (!right) {
-    QueueBehind(*runtime, core);
-    return Claimed::Nothing;
-  }
+  if (!right) return Claimed::Nothing;
   // What is still in the queue's end is taken out; elsewhere a stale entry stays and is skipped later.
   const bool mine = Unqueue(*runtime, core);
   const bool counted = mine || NoteTaken(*runtime);
@@ -93,23 +91,13 @@ Claimed ClaimOne(TaskCore& core) noexcept {
   }
 }
 
-TaskCore* ShareBelow(const TaskCore& core, BelowTimeouts below) noexcept {
-  bool is_timed = false;
-  TaskCore* inner = ShareInner(core, is_timed);
-  if (inner == nullptr || !is_timed || below == BelowTimeouts::Run) return inner;
-  if (inner->PhaseNow() == kQueued && RuntimeOf(*inner) == nullptr)
-    return inner;  // behind this body, perhaps
-  Unref(*inner);
-  return nullptr;
-}
-
 // With a reference.
-TaskCore* ShareNext(TaskCore& core, BelowTimeouts below) noexcept {
+TaskCore* ShareNext(TaskCore& core, bool& is_timed) noexcept {
   switch (core.PhaseNow()) {
     case kAttached:
       return SharePredecessor(core);
     case kRunning:
-      return core.Ops().help == nullptr ? ShareBelow(core, below) : nullptr;
+      return core.Ops().help == nullptr ? ShareInner(core, is_timed) : nullptr;
     default:
       return nullptr;
   }
@@ -117,6 +105,8 @@ TaskCore* ShareNext(TaskCore& core, BelowTimeouts below) noexcept {
 
 // From what is waited for to what has to end first.
 class Way {
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
  public:
   Way(TaskCore& end, BelowTimeouts below) noexcept : end_(end), below_(below) {}
   Way(const Way&) = delete;
@@ -129,10 +119,12 @@ class Way {
   // False at what depends on nothing else.
   [[nodiscard]] bool Advance() noexcept {
     if (t_thread.slot == nullptr && tasks_.size() == kFarFromOutside) return false;
-    TaskCore* next = ShareNext(Here(), below_);
+    bool is_timed = false;
+    TaskCore* next = ShareNext(Here(), is_timed);
     if (next == nullptr) return false;
     try {
       tasks_.push_back(next);
+      if (is_timed) below_timeout_ = std::min(below_timeout_, tasks_.size());
       return true;
     } catch (...) {
       Unref(*next);
@@ -144,14 +136,23 @@ class Way {
     if (tasks_.empty()) return false;
     TaskCore* last = tasks_.back();
     tasks_.pop_back();
+    if (tasks_.size() < below_timeout_) below_timeout_ = kNone;
     Unref(*last);
     return true;
+  }
+  // What lies below a timeout would outlast it here, unless nothing else may run it: behind this body, or
+  // in its batch.
+  [[nodiscard]] bool MayRun() const noexcept {
+    if (below_ == BelowTimeouts::Run || tasks_.size() < below_timeout_) return true;
+    const auto phase = Here().PhaseNow();
+    return phase == kBatched || (phase == kQueued && RuntimeOf(Here()) == nullptr);
   }
 
  private:
   TaskCore& end_;
   const BelowTimeouts below_;
-  std::vector<TaskCore*> tasks_;  // each with a reference
+  std::vector<TaskCore*> tasks_;       // each with a reference
+  std::size_t below_timeout_ = kNone;  // from how many of them on
 };
 
 }  // namespace
@@ -163,7 +164,7 @@ Claimed Claim(TaskCore& core, BelowTimeouts below) noexcept {
     while (way.Advance()) {
     }
     TaskCore& here = way.Here();
-    const Claimed one = ClaimOne(here);
+    const Claimed one = way.MayRun() ? ClaimOne(here) : Claimed::Nothing;
     if (one != Claimed::Nothing) result = one;
     if (here.IsTerminal()) {
       if (!way.Back()) return result;

@@ -218,9 +218,9 @@ Context Context::WithCancel() const { return detail::Make<detail::ChildScope>(*t
 
 Context Context::WithDeadline(TimePoint deadline) const {
   // Nobody could be told. In the child of a fork nothing new runs anyhow.
-  Executor& executor = GetExecutor();
-  if (executor.IsRunning() && !detail::IsForked()) {
-    if (Error none = detail::TimersFailure(executor, "Context::WithDeadline")) none.Rethrow();
+  const detail::ExecutorUse executor(Node());
+  if (executor->IsRunning() && !detail::IsForked()) {
+    if (Error none = detail::TimersFailure(*executor, "Context::WithDeadline")) none.Rethrow();
   }
   return detail::Make<detail::DeadlineScope>(*this, deadline);
 }

@@ -229,6 +229,13 @@ bool TieTask(TaskCore& task, ContextNode& parent) {
   return is_parent;
 }
 
+void MoveTie(ContextNode& node, ContextNode& from, ContextNode& to) noexcept {
+  ContextLinks* links = node.links.load(sync::memory_order_acquire);
+  if (links == nullptr || !links->activated.load(sync::memory_order_acquire)) return;
+  // What was tied to `from` is a reason for that to be tied to `to`.
+  if (RemoveLink(from, links->up)) Append(*to.links.load(sync::memory_order_acquire), links->up);
+}
+
 bool AddLink(ContextNode& node, Link& link) {
   if (EndOf(node)) return false;
   Append(Activated(node), link);

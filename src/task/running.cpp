@@ -22,19 +22,15 @@ bool IsToBeSkipped(const ContextNode& parent) noexcept {
   return phase == kCompleted || phase == kFailed;
 }
 
-// A task that follows its context is linked into its parent.
 void SkipEndedParents(TaskCore& core) noexcept {
   while (IsToBeSkipped(*core.parent)) {
     // Others may be looking at the parent: they pin the task.
     if (!TryFlip(core, kRunning, ContextNode::kPinned)) return;
     ContextNode& before = *core.parent;
-    const bool is_linked = core.links.load(sync::memory_order_relaxed) != nullptr;
-    if (!is_linked) {
-      RefNode(*before.parent);
-      core.parent = before.parent;
-    }
+    RefNode(*before.parent);
+    MoveTie(core, before, *before.parent);
+    core.parent = before.parent;
     Unpin(core);
-    if (is_linked) return;
     UnrefNode(before);
   }
 }

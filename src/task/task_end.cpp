@@ -148,7 +148,8 @@ bool EndWithError(TaskCore& core, Running running) noexcept {
                    state, no_body ? state ^ (kRunning ^ kAdopting) : state | ContextNode::kEnded,
                    sync::memory_order_acq_rel, sync::memory_order_acquire)) {
       if (no_body) EndOpen(core);
-      // Below a sleep there is nothing, and each end that is published has all bodies look at their ancestors.
+      // Below a sleep there is nothing, and each end that is published has all bodies look at their
+      // ancestors.
       if (running == Running::Cancel && !core.Ops().timed) PublishEnd(core);
       if (no_body) NotifyWaiters(core);
       return true;

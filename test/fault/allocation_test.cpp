@@ -229,7 +229,7 @@ TEST_P(AllocationFaults, ASentenceBecomesOutOfResources) {
             limiter.Acquire(ctx_, 4),
             Task<int>().Wait(),
             unstarted.Wait(),
-            detail::BackwardRange("ParallelFor", -1)};
+            detail::BackwardRange("ParallelFor", 1)};
   };
   const auto expected = said();
   for (std::size_t number = 0, failed = 1; failed == 1; ++number) {

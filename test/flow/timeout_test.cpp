@@ -129,7 +129,8 @@ TEST_P(TimeoutInVirtualTime, CancelsTheTaskWhenItIsCancelled) {
   const auto work = Working(1h);
   const auto task = Timeout(ctx_, work, 2h);
   EXPECT_TRUE(task.Cancel());
-  EXPECT_TRUE(task.IsDone());
+  EXPECT_EQ(task.State(), TaskState::Cancelled);
+  EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
   EXPECT_TRUE(work.Wait().Is(Errc::Cancelled));
   EXPECT_EQ(CountLive().timers, before.timers);
   EXPECT_EQ(Elapsed(), 0ns);

@@ -135,6 +135,7 @@ RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base
 void RootNode::CancelAll() noexcept {}
 void RootNode::ExecutorEnded() noexcept {}
 void RootNode::Keep(Executor& /*owner*/) noexcept {}
+void RootNode::Describe(const void* /*frame*/, Report& /*report*/) noexcept {}
 void RefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 void UnrefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 ScopeNode& DefaultRoot() { return test::g_layer->Root(); }
@@ -160,6 +161,9 @@ bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }
 void NoteSpawned(TaskCore& /*core*/) noexcept {}
 void NoteStarted(TaskCore& /*core*/) noexcept {}
 void NoteEnded(TaskCore& /*core*/) noexcept {}
+void TellOccupants(const TaskCore& /*core*/) noexcept {}
+void Withdraw(Frame& /*frame*/) noexcept {}
+void Dependency::End() noexcept {}
 
 void SendReport(RuntimeCore* /*runtime*/, const Report& /*report*/) noexcept { ++test::g_layer->reports; }
 

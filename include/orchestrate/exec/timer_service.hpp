@@ -37,6 +37,8 @@ struct GuardedTimer : Timer {
 
 // A closed service: what is armed there fires at once, as shut down. Never destroyed.
 [[nodiscard]] ORCHESTRATE_API TimerService& ClosedTimers() noexcept;
+// True for those, which are not made for that.
+[[nodiscard]] ORCHESTRATE_API bool AreClosedTimers(const TimerService& timers) noexcept;
 
 }  // namespace detail
 

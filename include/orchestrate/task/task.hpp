@@ -290,7 +290,6 @@ struct FlattenNode final : FollowNode {
     std::destroy_at(static_cast<FlattenNode*>(&node));
     FreeBlock(&node, sizeof(FlattenNode));
   }
-
 };
 
 template <class T>

@@ -43,12 +43,9 @@ ORCHESTRATE_API void NoteTimedWait(RuntimeCore& runtime, int change) noexcept;
 // Counts a node that was taken out by Unqueue(), or counted by NoteTaken(), as done.
 ORCHESTRATE_API void NoteRan(RuntimeCore& runtime) noexcept;
 
-// By a thread that runs a long row of bodies while it waits: true when it has to stop, because work that
-// others have queued is overdue.
+// By a thread that runs what it waits for: true when it has to stop, because work that others have queued is
+// overdue. Inside a body it goes on: a runner beyond the width begins that work.
 [[nodiscard]] ORCHESTRATE_API bool OwesATurn(RuntimeCore& runtime) noexcept;
-
-// By a worker that had no right to claim `node`: queues it behind what is overdue, if that was the reason.
-ORCHESTRATE_API void QueueBehind(RuntimeCore& runtime, WorkNode& node) noexcept;
 
 // The right to run a queued task of `runtime`, which may be null, on this thread while the object lives.
 class ORCHESTRATE_API ClaimRight {

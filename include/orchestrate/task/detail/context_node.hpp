@@ -158,6 +158,9 @@ ORCHESTRATE_API bool RemoveLink(ContextNode& node, Link& link) noexcept;
 // Links `task`, which has no body on a thread, into `parent`, so that EndBound() is called when that ends.
 // False when `parent` is not its parent any more. Throws std::bad_alloc.
 ORCHESTRATE_API bool TieTask(TaskCore& task, ContextNode& parent);
+// Ties `node`, of which nothing below is linked yet, to `to` instead of its child `from`, if it is tied to
+// that.
+ORCHESTRATE_API void MoveTie(ContextNode& node, ContextNode& from, ContextNode& to) noexcept;
 // Forgets the links of a node that is being destroyed.
 ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
 
