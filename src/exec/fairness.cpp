@@ -43,7 +43,8 @@ bool RuntimeCore::LookForOverdue() noexcept {
 bool RuntimeCore::IsRingOverdue() noexcept {
   const auto popped = injected_.Popped();
   const auto pushed = seen_pushed_.exchange(injected_.Pushed(), std::memory_order_relaxed);
-  return !injected_.Empty() && static_cast<std::int64_t>(pushed - popped) > 0;
+  const bool was_passed_over = passed_over_.exchange(false, std::memory_order_relaxed);
+  return !injected_.Empty() && (was_passed_over || static_cast<std::int64_t>(pushed - popped) > 0);
 }
 
 // Puts what is overdue in the deques into the ring, behind which the waiter queues what it waits for. Numbers

@@ -101,7 +101,11 @@ void RuntimeCore::DropStaleInjected() noexcept {
   for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
     WorkNode* node = injected_.TryPop();
     if (node == nullptr) return;
-    if (!IsStale(*node)) return PutBack(nullptr, *node);
+    if (!IsStale(*node)) {
+      // The ring has no way to leave it in front: it counts as overdue, so that this cannot go on.
+      passed_over_.store(true, std::memory_order_relaxed);
+      return PutBack(nullptr, *node);
+    }
     node->ops->run(*node);
     outside_ran_.fetch_add(1, std::memory_order_release);
   }

@@ -136,9 +136,12 @@ RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
     if (std::exchange(first, false)) WakeRunnerIfNeeded();
     t_thread.running = node;
     ++t_thread.turn;
+    // A stale entry is no turn for one that has to leave after it.
+    const bool is_turn =
+        permits_.AvailableNow() >= 0 || node->ops->is_stale == nullptr || !node->ops->is_stale(*node);
     node->ops->run(*node);
     slot.CountRan();
-    if (permits_.LeaveIfOvercommitted()) return QueueNext(slot), SliceEnd::Overcommitted;
+    if (is_turn && permits_.LeaveIfOvercommitted()) return QueueNext(slot), SliceEnd::Overcommitted;
     if (done % 16 == 0 && ReadTicks() - begin > slice) return QueueNext(slot), SliceEnd::TimeIsUp;
   }
 }

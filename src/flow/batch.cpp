@@ -1,9 +1,9 @@
 #include "flow/batch.hpp"
 
 #include <orchestrate/flow/invoke_all.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/mirror.hpp>
 #include "exec/thread_state.hpp"
+#include "task/context_end.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -85,8 +85,9 @@ bool RepeatMachine::Follow(const TaskHandle& task, Error& error) {
     error = ReadError(*core);
     return true;
   }
-  const Task<void> mirror = MakeMirror<void>(*core, *job);
-  TaskCore& followed = TaskAccess::Core(mirror);
+  // Without memory it follows the task itself, whose end may come after that of the context.
+  const Task<void> mirror = TryMakeMirror(*core, *job);
+  TaskCore& followed = mirror ? TaskAccess::Core(mirror) : *core;
   if (!dependency.Begin(*job, followed)) {
     error = {Errc::WouldDeadlock, "Repeat: the action returned a task that waits for its job"};
     return true;

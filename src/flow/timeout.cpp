@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <orchestrate/task/detail/context_end.hpp>
+#include "task/context_end.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -6,7 +6,8 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
-#include <orchestrate/task/detail/thread_wait.hpp>
+#include "task/frame.hpp"
+#include "task/thread_wait.hpp"
 
 #include "task/wait_cycle.hpp"
 

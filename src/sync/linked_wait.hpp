@@ -2,7 +2,7 @@
 
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/context_node.hpp>
-#include <orchestrate/task/detail/thread_wait.hpp>
+#include "task/thread_wait.hpp"
 
 namespace orchestrate::inline v1::detail {
 

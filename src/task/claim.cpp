@@ -164,7 +164,9 @@ Claimed Claim(TaskCore& core, BelowTimeouts below) noexcept {
     while (way.Advance()) {
     }
     TaskCore& here = way.Here();
-    const Claimed one = way.MayRun() ? ClaimOne(here) : Claimed::Nothing;
+    // What follows something that was run here may be run here, too.
+    const bool may_run = way.MayRun() || result == Claimed::Ran;
+    const Claimed one = may_run ? ClaimOne(here) : Claimed::Nothing;
     if (one != Claimed::Nothing) result = one;
     if (here.IsTerminal()) {
       if (!way.Back()) return result;

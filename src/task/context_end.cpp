@@ -1,4 +1,4 @@
-#include <orchestrate/task/detail/context_end.hpp>
+#include "task/context_end.hpp"
 
 #include <utility>
 

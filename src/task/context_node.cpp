@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "task/context_end.hpp"
 #include "task/context_links.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/root_node.hpp"

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "task/context_end.hpp"
 #include "task/frame.hpp"
 #include "task/wait_table.hpp"
 

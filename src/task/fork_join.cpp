@@ -4,12 +4,12 @@
 #include <string>
 #include <thread>
 
-#include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "exec/fresh_stack.hpp"
 #include "task/fork_region.hpp"
 #include "task/frame.hpp"
+#include "task/thread_wait.hpp"
 #include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1 {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
-#include <orchestrate/task/detail/thread_wait.hpp>
 #include "task/frame.hpp"
+#include "task/thread_wait.hpp"
 
 namespace orchestrate::inline v1::detail {
 

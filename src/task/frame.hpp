@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include <orchestrate/task/detail/task_core.hpp>
@@ -38,7 +39,43 @@ class FrameScope {
   Frame frame_;
 };
 
-// ---- internal to src/task ----
+// ---- internal to src ----
+
+// The runtime whose progress a wait for `core` depends on, or null while that is not known.
+ORCHESTRATE_API RuntimeCore* ServedBy(const TaskCore& core) noexcept;
+// The body has left but the outcome comes from elsewhere: from now on the task is one without a body, pinned
+// until Unpin(). False when it was cancelled meanwhile and has to finish now.
+ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
+// Run(): starts a created task; takes a reference for the queue.
+ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
+ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
+// `from` → Adopting → `to`, with `parent` unless it has one, and more flags; false when somebody was faster.
+ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
+                              std::uint32_t more_flags = 0) noexcept;
+// Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
+ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
+// Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
+// is handed to its executor, for the caller leaves its own admission unused meanwhile. False if it was none.
+ORCHESTRATE_API bool LendAdmission(TaskCore& core) noexcept;
+// Ends a queued task that its executor does not take, in the name of `verb`, and gives up the queue's
+// reference.
+ORCHESTRATE_API void Refuse(TaskCore& core, const char* verb = "Invoke") noexcept;
+// Ends a task that never ran with somebody else's error; false when it is past that.
+ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error,
+                              std::uint32_t to) noexcept;
+// What Await() does before it blocks: runs the task here when it can. An error when the wait could never end.
+ORCHESTRATE_API Error PrepareAwait(TaskCore& core) noexcept;
+// Why waiting for `core` could never end, empty when it can.
+ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
+// The time by the clock of `core`; while that is not known, of the task that runs on this thread, or of the
+// system.
+ORCHESTRATE_API TimePoint NowOf(const TaskCore& core) noexcept;
+// False when `until` (by the task's clock) passed first.
+ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
+ORCHESTRATE_API TaskState StateOf(const TaskCore& core) noexcept;
+ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept;
+// The same of a node that hears of the end of the context by itself.
+[[nodiscard]] ORCHESTRATE_API bool AddOwnWaiter(TaskCore& core, Waiter& node) noexcept;
 
 // Says whether somebody took over a reference that the caller has to spare.
 enum class Spare : std::uint8_t { None, Left, Taken };

@@ -2,14 +2,18 @@
 
 namespace orchestrate::inline v1::detail {
 
+Task<void> TryMakeMirror(TaskCore& task, ContextNode& parent) noexcept {
+  try {
+    return MakeMirror<void>(task, parent);
+  } catch (...) {
+    return {};
+  }
+}
+
 bool AddMirroredWaiter(TaskCore& task, ContextNode& parent, Waiter& waiter) noexcept {
   if (task.IsTerminal()) return false;
-  try {
-    const Task<void> mirror = MakeMirror<void>(task, parent);
-    return AddWaiter(TaskAccess::Core(mirror), waiter);
-  } catch (...) {
-    return AddWaiter(task, waiter);
-  }
+  const Task<void> mirror = TryMakeMirror(task, parent);
+  return AddWaiter(mirror ? TaskAccess::Core(mirror) : task, waiter);
 }
 
 }  // namespace orchestrate::inline v1::detail

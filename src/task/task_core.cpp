@@ -5,11 +5,11 @@
 #include <string>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "base/error_rep.hpp"
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
+#include "task/context_end.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 

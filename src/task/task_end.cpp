@@ -1,9 +1,9 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
 #include <orchestrate/exec/detail/scheduling.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/thread_state.hpp"
+#include "task/context_end.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"

@@ -5,13 +5,13 @@
 #include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
-#include <orchestrate/task/detail/thread_wait.hpp>
 #include "exec/cpu_quota.hpp"
 #include "exec/forked.hpp"
 #include "exec/thread_state.hpp"
 #include "task/claim.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
+#include "task/thread_wait.hpp"
 #include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -1,4 +1,4 @@
-#include <orchestrate/task/detail/thread_wait.hpp>
+#include "task/thread_wait.hpp"
 
 #include <orchestrate/exec/timer_service.hpp>
 #include "task/deferred_delete.hpp"

@@ -4,9 +4,9 @@
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
-#include <orchestrate/task/detail/thread_wait.hpp>
 #include <orchestrate/task/detail/wait_table.hpp>
 #include "task/frame.hpp"
+#include "task/thread_wait.hpp"
 
 namespace orchestrate::inline v1::detail {
 

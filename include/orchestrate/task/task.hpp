@@ -12,7 +12,6 @@
 #include <orchestrate/base/function.hpp>
 #include <orchestrate/base/result.hpp>
 #include <orchestrate/task/context.hpp>
-#include <orchestrate/task/detail/context_end.hpp>
 #include <orchestrate/task/detail/task_block.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/detail/wait_table.hpp>
@@ -36,9 +35,9 @@ class ORCHESTRATE_API TaskHandle {
 
   /// Waits until the task has ended and its body has left.
   ///
-  /// @return its error, empty when it completed. `NotStarted` when this is the only handle of a task that
-  ///         nobody started, `WouldDeadlock` when it could never end, `OutOfResources` when no spare
-  ///         worker is left, `InvalidArgument` for an empty handle.
+  /// @return its error, empty when it completed. `NotStarted` of the only handle of a task that was not
+  /// started,
+  ///         `WouldDeadlock`, `OutOfResources` without a spare worker, `InvalidArgument` for an empty handle.
   /// @par Blocks        Until then; inside a task it runs the awaited task itself or gives its worker away.
   /// @par Cancellation  Cancels nothing.
   Error Wait() const noexcept;
@@ -46,7 +45,6 @@ class ORCHESTRATE_API TaskHandle {
   /// Waits at most until `deadline`, by the clock of the task's executor; runs nothing.
   ///
   /// @return true when the task has ended.
-  ///
   /// @par Blocks  Until then; not at all when that time has passed. Beyond the spare workers a task that
   /// waits keeps its worker, except in virtual time, where it returns at once.
   bool WaitUntil(TimePoint deadline) const noexcept;
@@ -65,8 +63,7 @@ class ORCHESTRATE_API TaskHandle {
   /// Cancels the task: unrun it never runs, running its context ends at once and its outcome is dropped.
   ///
   /// @param cause  the error it ends with; empty is taken for `Errc::Cancelled`.
-  /// @return true for the one call that won.
-  /// @par Blocks  Never: use Wait() to see the body leave.
+  /// @return true for the one call that won; it never blocks: use Wait() to see the body leave.
   bool Cancel(const Error& cause = Errc::Cancelled) const noexcept;
 
   /// Returns where the task stands; a queued task shows as `Created`.
@@ -146,7 +143,6 @@ struct TaskAccess {
 ///
 /// A handle is one pointer; copies share. A task whose last handle is dropped before anybody ran it becomes
 /// `Cancelled`; one that was started goes on without handles, and a failure nobody read is reported.
-///
 /// @par Thread safety  All const members may be called from any thread, on one handle, too.
 template <class T>
 class [[nodiscard("Task: keep the handle to learn how it ends, or cast to void")]] Task
@@ -162,7 +158,6 @@ class [[nodiscard("Task: keep the handle to learn how it ends, or cast to void")
   Task() noexcept = default;
 
   /// Starts a created task once; see `RunIn`.
-  ///
   /// @return this handle.
   const Task& Run(const Where& where = {}) const {
     RunIn(where);

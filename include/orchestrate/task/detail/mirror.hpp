@@ -19,6 +19,9 @@ Task<T> MakeMirror(TaskCore& task, ContextNode& parent) {
   return mirror;
 }
 
+// The same for void; an empty handle without memory.
+Task<void> TryMakeMirror(TaskCore& task, ContextNode& parent) noexcept;
+
 // Adds a waiter to a mirror of `task` below `parent`, without memory to the task itself; false when that has
 // ended already.
 [[nodiscard]] bool AddMirroredWaiter(TaskCore& task, ContextNode& parent, Waiter& waiter) noexcept;

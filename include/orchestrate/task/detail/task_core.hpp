@@ -108,34 +108,20 @@ inline void Unref(TaskCore& core) noexcept {
 ORCHESTRATE_API void SetName(TaskCore& core, std::string_view name);
 ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 ORCHESTRATE_API std::source_location SiteOf(const TaskCore& core) noexcept;
-ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
 
 // ---- starting ----
 // Ties an unshared core to its parent.
 ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
 // Hands an adopted, unshared core whose second reference is the queue's to its executor.
 ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
-// `from` → Adopting → `to`, with `parent` unless it has one, and more flags; false when somebody was faster.
-ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
-                              std::uint32_t more_flags = 0) noexcept;
-// Run(): starts a created task; takes a reference for the queue.
-ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 // InARow: the thread does nothing between two such tasks, or ends the row.
 enum class Timing : std::uint8_t { Alone, InARow };
 // Runs a task on this thread if it is still in `from`; false when somebody was faster.
 ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = Timing::Alone) noexcept;
-// Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
-ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
-// Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
-// is handed to its executor, for the caller leaves its own admission unused meanwhile. False if it was none.
-ORCHESTRATE_API bool LendAdmission(TaskCore& core) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API bool IsStaleEntry(const WorkNode& node) noexcept;
-// Ends a queued task that its executor does not take, in the name of `verb`, and gives up the queue's
-// reference.
-ORCHESTRATE_API void Refuse(TaskCore& core, const char* verb = "Invoke") noexcept;
 // Why `verb` can start nothing below `parent`: the process was forked, or the executor takes no more work.
 // Empty when it can, and when the context has ended for another reason: that is the outcome then.
 [[nodiscard]] ORCHESTRATE_API Error RefusalOf(const char* verb, ContextNode& parent) noexcept;
@@ -144,19 +130,15 @@ ORCHESTRATE_API void Refuse(TaskCore& core, const char* verb = "Invoke") noexcep
 
 // ---- ending ----
 ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
+// Ends a task whose body is on no thread and whose context has ended; true when it is terminal then.
+ORCHESTRATE_API bool EndIfContextEnded(TaskCore& core) noexcept;
 // The body has left, or (Pending bodies) the last part of the work has.
 ORCHESTRATE_API void FinishBody(TaskCore& core, BodyResult& result) noexcept;
-// Ends a task that never ran with somebody else's error; false when it is past that.
-ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error,
-                              std::uint32_t to) noexcept;
 // Completes a task without a body. BeginSet claims the right (so that the value can be stored), EndSet
 // publishes.
 ORCHESTRATE_API bool BeginSet(TaskCore& core) noexcept;
 ORCHESTRATE_API void EndSet(TaskCore& core, BodyResult& result) noexcept;
 
-// The body has left but the outcome comes from elsewhere: from now on the task is one without a body, pinned
-// until Unpin(). False when it was cancelled meanwhile and has to finish now.
-ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
 // The body of `outer` has returned `node.followed`: LeaveBody(), and `node`, which has a `notify`, is told of
 // the end of that one. False when LeaveBody() was.
 ORCHESTRATE_API bool StartFollowing(TaskCore& outer, FollowNode& node) noexcept;
@@ -173,21 +155,8 @@ ORCHESTRATE_API void StampEnd(TaskCore& core) noexcept;
 // ---- waiting ----
 // Blocks until `core` is terminal. An error when that can never be.
 ORCHESTRATE_API Error Await(TaskCore& core) noexcept;
-// What Await() does before it blocks: runs the task here when it can. An error when the wait could never end.
-ORCHESTRATE_API Error PrepareAwait(TaskCore& core) noexcept;
-// Why waiting for `core` could never end, empty when it can.
-ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
-// The runtime whose progress a wait for `core` depends on, or null while that is not known.
-ORCHESTRATE_API RuntimeCore* ServedBy(const TaskCore& core) noexcept;
-// The time by the clock of `core`; while that is not known, of the task that runs on this thread, or of the
-// system.
-ORCHESTRATE_API TimePoint NowOf(const TaskCore& core) noexcept;
-// False when `until` (by the task's clock) passed first.
-ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
 // The error of a terminal task, marked as read; empty when it completed.
 ORCHESTRATE_API Error ReadError(TaskCore& core) noexcept;
-ORCHESTRATE_API TaskState StateOf(const TaskCore& core) noexcept;
-ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept;
 // The innermost task that runs on this thread, or null.
 ORCHESTRATE_API TaskCore* CurrentTask() noexcept;
 
@@ -221,8 +190,6 @@ enum class AfterMode : std::uint8_t { OnValue, Always };
 // Adds a node that is told of the end, also of one by the end of the task's context; false when the task has
 // ended: then it is told nothing.
 [[nodiscard]] ORCHESTRATE_API bool AddWaiter(TaskCore& core, Waiter& node) noexcept;
-// The same of a node that hears of the end of the context by itself.
-[[nodiscard]] ORCHESTRATE_API bool AddOwnWaiter(TaskCore& core, Waiter& node) noexcept;
 // Attaches `node.successor` (created, with a reference for the list) to `predecessor`.
 ORCHESTRATE_API void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept;
 

@@ -16,9 +16,6 @@ namespace orchestrate::inline v1::detail {
          (phase == kRunning && (state & ContextNode::kNoBody) != 0);
 }
 
-// Ends a bodiless task whose context has ended; true when it is terminal then.
-ORCHESTRATE_API bool EndIfContextEnded(TaskCore& core) noexcept;
-
 // The context of a bodiless task has ended because of `cause`: ends it, unless it sees to that itself.
 ORCHESTRATE_API void EndBound(TaskCore& core, const Error& cause) noexcept;
 
