@@ -9,8 +9,8 @@ namespace orchestrate::inline v1::detail {
 // Makes a mirror of `task`, which holds a T or, for void, anything, below `parent`; throws std::bad_alloc.
 template <class T>
 Task<T> MakeMirror(TaskCore& task, ContextNode& parent) {
-  auto& core = MakeBlock<T, NoBody>(SiteOf(task), 1);
-  auto mirror = TaskAccess::Take<T>(core);
+  const auto mirror = TaskAccess::Take<T>(MakeBlock<T, NoBody>(SiteOf(task), 1));
+  auto& core = TaskAccess::Core(mirror);
   Adopt(core, parent);
   core.state.store(kRunning | ContextNode::kFollows, sync::memory_order_relaxed);
   auto& node = FlattenNode<T>::Make(core, task);

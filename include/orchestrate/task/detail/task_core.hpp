@@ -54,8 +54,8 @@ struct TaskOps : WorkOps {
   // Of a running job: does some of its work on the thread that waits for it.
   void (*help)(TaskCore&) noexcept = nullptr;
   bool light = false;  // destroying callable and value does nothing
-  bool plain =
-      false;  // nor does destroying what has to outlive them: giving it back runs and frees nothing else
+  // Nor does destroying what has to outlive them: giving it back runs and frees nothing else.
+  bool plain = false;
   bool timed = false;  // has no body: a timer ends it, also when its context has ended
   // Of a running job: how many of its tasks run at a time; more than there are when that is not limited.
   std::size_t (*width)(const TaskCore&) noexcept = nullptr;
