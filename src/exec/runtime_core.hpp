@@ -263,7 +263,8 @@ class RuntimeCore final : public Executor {
   // last one saw.
   std::atomic<std::uint64_t> slice_end_{0};  // ticks
   std::atomic<std::uint64_t> seen_pushed_{0};
-  std::atomic<bool> passed_over_{false};  // a piece of work in the ring, by a thread that dropped stale entries
+  std::atomic<bool> passed_over_{
+      false};  // a piece of work in the ring, by a thread that dropped stale entries
   std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
