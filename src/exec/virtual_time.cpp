@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include <orchestrate/base/mutex.hpp>
@@ -24,7 +25,9 @@ struct VirtualRuntimes {
 };
 
 VirtualRuntimes& GetVirtualRuntimes() noexcept {
-  static auto* const runtimes = new VirtualRuntimes;  // never destroyed
+  // Never destroyed, and made without memory.
+  alignas(VirtualRuntimes) static unsigned char storage[sizeof(VirtualRuntimes)];
+  static auto* const runtimes = ::new (static_cast<void*>(storage)) VirtualRuntimes;
   return *runtimes;
 }
 

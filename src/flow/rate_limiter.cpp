@@ -13,18 +13,12 @@
 #include "sync/linked_wait.hpp"
 #include "task/root_node.hpp"
 
-namespace orchestrate::inline v1 {
-
-using detail::ContextNode;
-using detail::TimerEvent;
-using detail::TokenBucket;
-
-namespace {
+namespace orchestrate::inline v1::detail {
 
 enum class Grant : std::uint8_t { Waiting, Granted, Ended, TooLate, ShutDown };
 
 // One that waits. `notify` is called once, without a lock, after `grant` was set, and is the last access.
-struct PermitWaiter : detail::ListNode<> {
+struct PermitWaiter : ListNode<> {
   ContextNode* context = nullptr;
   TimerService* timers = nullptr;  // of the executor at the bottom: a strand may go meanwhile
   std::size_t count = 0;
@@ -32,15 +26,28 @@ struct PermitWaiter : detail::ListNode<> {
   void (*notify)(PermitWaiter& self) noexcept = nullptr;
 };
 
-struct BlockedThread : PermitWaiter, detail::LinkedWait {
+struct BlockedThread : PermitWaiter, LinkedWait {
   BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept
-      : LinkedWait(&of_wait, detail::NoSpare::KeepsPermit) {
+      : LinkedWait(&of_wait, NoSpare::KeepsPermit) {
     context = &of_wait;
-    timers = &detail::ExecutorUse(of_wait)->Timers();
+    timers = &ExecutorUse(of_wait)->Timers();
     count = permits;
     notify = [](PermitWaiter& self) noexcept { static_cast<BlockedThread&>(self).Finish(); };
   }
 };
+
+}  // namespace orchestrate::inline v1::detail
+
+namespace orchestrate::inline v1 {
+
+using detail::BlockedThread;
+using detail::ContextNode;
+using detail::Grant;
+using detail::PermitWaiter;
+using detail::TimerEvent;
+using detail::TokenBucket;
+
+namespace {
 
 constexpr const char* kAcquire = "RateLimiter::Acquire";
 

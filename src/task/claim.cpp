@@ -17,8 +17,6 @@ namespace {
 // A thread from outside leaves a longer way to the workers, which need not hand over each step.
 constexpr std::size_t kFarFromOutside = 16;
 
-const Frame* Frames() noexcept { return static_cast<const Frame*>(t_thread.frame); }
-
 // The entry in the queue stays, and is skipped later.
 Claimed RunHere(TaskCore& core, std::uint32_t from) noexcept {
   StackRoom room;
@@ -30,7 +28,7 @@ Claimed RunHere(TaskCore& core, std::uint32_t from) noexcept {
 
 // Inside a body of a strand nothing else can run what is queued there.
 Claimed ClaimOnStrand(TaskCore& core) noexcept {
-  if (!WorksOn(Frames(), *core.scope->home)) return Claimed::Nothing;
+  if (!WorksOn(CurrentFrame(), *core.scope->home)) return Claimed::Nothing;
   const Capabilities can = ExecutorOf(core).GetCapabilities();
   return can.blocking && !can.parallel ? RunHere(core, kQueued) : Claimed::Nothing;
 }
@@ -57,7 +55,7 @@ Claimed ClaimQueued(TaskCore& core) noexcept {
 }
 
 bool RunsInBatchOf(const TaskCore& core) noexcept {
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+  for (const Frame* frame = CurrentFrame(); frame != nullptr; frame = frame->outer) {
     if (frame->core->parent == core.parent) return true;
   }
   return false;

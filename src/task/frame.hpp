@@ -19,13 +19,16 @@ struct Frame {
   FrameLinks* links = nullptr;       // how others find it, once its thread has waited (wait_table.cpp)
 };
 
+// The innermost body that runs on this thread, or null.
+[[nodiscard]] inline Frame* CurrentFrame() noexcept { return static_cast<Frame*>(t_thread.frame); }
+
 // Takes a frame that has links out of sight.
 void Withdraw(Frame& frame) noexcept;
 
 class FrameScope {
  public:
   explicit FrameScope(TaskCore& core, const ForkPiece* piece = nullptr) noexcept
-      : frame_{&core, static_cast<Frame*>(t_thread.frame), piece} {
+      : frame_{&core, CurrentFrame(), piece} {
     t_thread.frame = &frame_;
   }
   FrameScope(const FrameScope&) = delete;

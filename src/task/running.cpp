@@ -58,7 +58,7 @@ bool TryStart(TaskCore& core, std::uint32_t from) noexcept {
 }
 
 // False when somebody else finishes it.
-bool CallBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
+bool RunBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
   const FrameScope frame(core);
   const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
@@ -84,7 +84,7 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   // No frame names the task while others are told of its end: one of them may take the last reference.
-  if (CallBody(core, result, timing)) NotifyWaiters(core, spare);
+  if (RunBody(core, result, timing)) NotifyWaiters(core, spare);
 }
 
 }  // namespace

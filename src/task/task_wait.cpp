@@ -19,11 +19,9 @@ namespace {
 
 constexpr int kSpins = 200;  // about two microseconds: a body that runs on another core may be about to leave
 
-Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
-
 struct TaskWaiter : Waiter, ThreadWait {
   TaskWaiter(RuntimeCore* served, NoSpare no_spare) noexcept : ThreadWait(served, no_spare) {
-    notify = Frames() != nullptr ? Tell : TellOutsider;
+    notify = CurrentFrame() != nullptr ? Tell : TellOutsider;
   }
   static TaskCore* Tell(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {
     auto& self = static_cast<TaskWaiter&>(waiter);
@@ -151,8 +149,8 @@ bool IsOutsider(const Waiter& waiter) noexcept { return waiter.notify == TaskWai
 
 Error CannotEnd(const TaskCore& core) noexcept {
   if (Error failure = CannotBegin(core)) return failure;
-  if (Keeps(Frames(), core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
-  if (core.Ops().help != nullptr && IsBehind(Frames(), core)) {
+  if (Keeps(CurrentFrame(), core)) return {Errc::WouldDeadlock, "Wait: the task waits for itself"};
+  if (core.Ops().help != nullptr && IsBehind(CurrentFrame(), core)) {
     return {Errc::WouldDeadlock, "Wait: the job's tasks are queued behind the task that waits"};
   }
   return {};
@@ -188,6 +186,6 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   return WaitBlocked(core, &until, failure);
 }
 
-TaskCore* CurrentTask() noexcept { return Frames() != nullptr ? Frames()->core : nullptr; }
+TaskCore* CurrentTask() noexcept { return CurrentFrame() != nullptr ? CurrentFrame()->core : nullptr; }
 
 }  // namespace orchestrate::inline v1::detail

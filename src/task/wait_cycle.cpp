@@ -9,8 +9,6 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-Frame* Frames() noexcept { return static_cast<Frame*>(t_thread.frame); }
-
 // Whether a body that waits may wait for the end of `core`. Under the list's lock, so that a waiter that
 // comes later sees what this thread has entered before.
 bool IsAwaited(TaskCore& core) noexcept {
@@ -24,7 +22,7 @@ bool IsAwaited(TaskCore& core) noexcept {
 
 // Whether no other wait can depend on this thread.
 bool NothingDepends() noexcept {
-  for (const Frame* frame = Frames(); frame != nullptr; frame = frame->outer) {
+  for (const Frame* frame = CurrentFrame(); frame != nullptr; frame = frame->outer) {
     if (frame->piece != nullptr || RuntimeOf(*frame->core) == nullptr || IsAwaited(*frame->core))
       return false;
   }
@@ -48,7 +46,7 @@ WaitTargets TargetsOf(TaskCore& core) noexcept {
 }
 
 bool BlockedWait::Publish(const WaitTargets& targets) noexcept {
-  if (Frames() == nullptr) return false;
+  if (CurrentFrame() == nullptr) return false;
   record_ = PublishFrames();
   if (record_ == nullptr) return false;
   number_ = NextNumber();

@@ -105,7 +105,7 @@ void Withdraw(Frame& frame) noexcept {
 }
 
 WaitRecord* PublishFrames() noexcept {
-  auto* const innermost = static_cast<Frame*>(t_thread.frame);
+  Frame* const innermost = CurrentFrame();
   Frame* published = innermost;
   while (published != nullptr && published->links == nullptr) published = published->outer;
   WaitRecord* record = published != nullptr ? published->links->record : nullptr;
