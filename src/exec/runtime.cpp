@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include "base/counted.hpp"
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 
 #include "process_limit.hpp"
 #include "runtime_core.hpp"

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/detail/sharer.hpp>
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/exec/timer_service.hpp>
@@ -16,6 +15,7 @@
 #include "base/work_stealing_deque.hpp"
 #include "exec/equal_reports.hpp"
 #include "exec/permits.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 
 namespace orchestrate::inline v1::detail {

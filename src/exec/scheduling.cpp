@@ -1,4 +1,4 @@
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 #include <cstdio>
 #include <string>

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <thread>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "base/concurrent_queue.hpp"
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1 {
 

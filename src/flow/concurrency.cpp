@@ -1,6 +1,6 @@
 #include <orchestrate/flow/concurrency.hpp>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1::detail {
 

@@ -5,9 +5,9 @@
 #include <string>
 
 #include <orchestrate/base/slab_pool.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/mirror.hpp>
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
 #include "task/scopes.hpp"

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/crew_block.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "flow/progress_reporter.hpp"
 #include "task/root_node.hpp"

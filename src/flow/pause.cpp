@@ -1,5 +1,6 @@
 #include <orchestrate/flow/detail/pause.hpp>
 
+#include "exec/scheduling.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -2,8 +2,8 @@
 
 #include <mutex>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/deadline.hpp>
+#include "exec/scheduling.hpp"
 #include "flow/crew.hpp"
 #include "task/frame.hpp"
 

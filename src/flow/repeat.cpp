@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/mirror.hpp>
+#include "exec/scheduling.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 #include "base/counted.hpp"
 #include "task/frame.hpp"

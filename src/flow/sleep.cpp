@@ -3,9 +3,9 @@
 #include <string>
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/nap.hpp>
 #include <orchestrate/task/promise.hpp>
+#include "exec/scheduling.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1 {

@@ -4,11 +4,11 @@
 #include <memory>
 #include <new>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/scheduling.hpp"
+#include "task/context_nudge.hpp"
 #include "task/frame.hpp"
 #include "task/thread_wait.hpp"
-
 #include "task/wait_cycle.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -35,7 +35,10 @@ void CountDown(Countdown& countdown) noexcept {
 
 // ---- all ----
 
-JoinWait::JoinWait(Nanoseconds timeout) noexcept : is_timed_(true), timeout_(timeout) {}
+JoinWait::JoinWait(Nanoseconds timeout) noexcept : is_bound_(true), timeout_(timeout) {}
+
+JoinWait::JoinWait(const Context& context) noexcept
+    : is_bound_(true), context_(&ContextAccess::Node(context)) {}
 
 void JoinWait::Note(std::size_t index, Error error) noexcept {
   if (!error) return;
@@ -51,12 +54,12 @@ void JoinWait::Add(const TaskHandle& task) noexcept {
   TaskCore* core = TaskAccess::Core(task);
   if (core != nullptr) {
     ++total_;
-    is_timed_ ? AddTimed(*core) : AddUntimed(*core);
+    is_bound_ ? AddBound(*core) : AddUnbound(*core);
   }
   ++index_;
 }
 
-void JoinWait::AddUntimed(TaskCore& core) noexcept {
+void JoinWait::AddUnbound(TaskCore& core) noexcept {
   Error failure = PrepareAwait(core);
   if (failure) return Note(index_, std::move(failure));
   if (core.IsTerminal()) return Note(index_, ReadError(core));
@@ -64,18 +67,25 @@ void JoinWait::AddUntimed(TaskCore& core) noexcept {
   if (pending_ == kTogether) Flush();
 }
 
-void JoinWait::AddTimed(TaskCore& core) noexcept {
-  if (!core.IsTerminal() && !timed_out_) {
+void JoinWait::AddBound(TaskCore& core) noexcept {
+  if (!core.IsTerminal() && !ended_) {
+    if (Error failure = AwaitBound(core)) return Note(index_, std::move(failure));
+  }
+  if (core.IsTerminal()) Note(index_, ReadError(core));
+}
+
+// An error when the task may not be waited for. `ended_` is set when it has not ended and no other needs to
+// be waited for.
+Error JoinWait::AwaitBound(TaskCore& core) noexcept {
+  Error failure;
+  if (context_ == nullptr) {
     if (until_ == TimePoint{}) until_ = SaturatingAdd(NowOf(core), timeout_);
-    Error failure;
-    timed_out_ = !AwaitUntil(core, until_, failure) && !failure;
-    if (failure) return Note(index_, std::move(failure));
+    if (!AwaitUntil(core, until_, failure) && !failure) ended_ = Errc::DeadlineExceeded;
+    return failure;
   }
-  if (core.IsTerminal()) {
-    Note(index_, ReadError(core));
-  } else {
-    timed_out_ = true;
-  }
+  failure = AwaitUnder(core, *context_);
+  if (failure) ended_ = EndOf(*context_);
+  return ended_ ? Error() : failure;
 }
 
 // A task that nobody has started may never end: it is waited for alone, so that it is noticed when its last
@@ -116,7 +126,7 @@ Error JoinWait::Block() noexcept {
 
 Error JoinWait::Finish() noexcept {
   if (pending_ != 0) Flush();
-  if (timed_out_) return Errc::DeadlineExceeded;
+  if (ended_) return ended_;
   if (out_of_memory_) return Errc::OutOfResources;
   if (!sorted_) {
     std::sort(errors_.begin(), errors_.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
@@ -168,7 +178,8 @@ class AnyOf {
     places_[size_].core = &core;
     places_[size_++].node.index = index;
   }
-  [[nodiscard]] Result<std::size_t> Wait() noexcept;
+  // `context` may be null.
+  [[nodiscard]] Result<std::size_t> Wait(ContextNode* context) noexcept;
 
  private:
   static constexpr std::size_t kFew = 16;
@@ -196,13 +207,19 @@ class AnyOf {
   void Lend() noexcept {
     for (std::size_t i = 0; i < size_ && !has_lent_; ++i) has_lent_ = LendAdmission(*places_[i].core);
   }
-  // Until one has ended, or none ever can.
-  [[nodiscard]] Error WaitBlocked(AnyWait& wait) noexcept {
+  // Until one or the context has ended, or none ever can.
+  [[nodiscard]] Error WaitBlocked(AnyWait& wait, ContextNode* context) noexcept {
+    const ContextNudge nudge(context, wait);
     const auto at = [](const void* data, std::size_t index) noexcept {
       return static_cast<const Place*>(data)[index].core;
     };
     for (BlockedWait blocked(wait); !wait.Finished(); blocked.Leave()) {
+      if (Error error = nudge.Ended()) return error;
       if (Error error = CannotEndAny()) return error;
+      if (context != nullptr) {  // whose end may end a wait that nothing else can
+        wait.Sleep();
+        continue;
+      }
       if (Error error = blocked.Enter({.at = at,
                                        .data = places_,
                                        .count = size_,
@@ -229,16 +246,18 @@ class AnyOf {
   bool has_lent_ = false;
 };
 
-Result<std::size_t> AnyOf::Wait() noexcept {
+Result<std::size_t> AnyOf::Wait(ContextNode* context) noexcept {
   if (size_ == 0) return Error(Errc::InvalidArgument, "WaitAny: there is no task, must be at least 1");
   if (const std::size_t ended = FirstEnded(); ended != kNone) return ended;
   if (size_ == 1) {  // which runs it, if it can
-    if (Error error = Await(*places_[0].core)) return error;
+    TaskCore& only = *places_[0].core;
+    if (Error error = context == nullptr ? Await(only) : AwaitUnder(only, *context)) return error;
     return places_[0].node.index;
   }
   if (Error error = CannotEndAny()) return error;
   Lend();
-  AnyWait wait(ServedBy(*places_[0].core));
+  RuntimeCore* const served = ServedBy(*places_[0].core);
+  AnyWait wait(context == nullptr || RuntimeOf(*context) == served ? served : nullptr);
   if (wait.Failure()) return wait.Failure();
   std::size_t added = 0;
   for (; added < size_; ++added) {
@@ -250,7 +269,7 @@ Result<std::size_t> AnyOf::Wait() noexcept {
     if (wait.winner.compare_exchange_strong(none, node.index, sync::memory_order_acq_rel)) wait.Finish();
     break;
   }
-  Error error = WaitBlocked(wait);
+  Error error = WaitBlocked(wait, context);
   RemoveNodes(added);
   const std::size_t winner = wait.winner.load(sync::memory_order_acquire);
   if (winner == kNone) return error;
@@ -259,13 +278,14 @@ Result<std::size_t> AnyOf::Wait() noexcept {
 
 }  // namespace
 
-Result<std::size_t> WaitForAny(const TaskHandle* const* tasks, std::size_t count) noexcept {
+Result<std::size_t> WaitForAny(const TaskHandle* const* tasks, std::size_t count,
+                               const Context* context) noexcept {
   AnyOf any;
   if (!any.Reserve(count)) return Error(Errc::OutOfResources);
   for (std::size_t i = 0; i < count; ++i) {
     if (TaskCore* core = TaskAccess::Core(*tasks[i])) any.Add(*core, i);
   }
-  return any.Wait();
+  return any.Wait(context != nullptr ? &ContextAccess::Node(*context) : nullptr);
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 #include "exec/fresh_stack.hpp"
 #include "exec/thread_state.hpp"

@@ -1,9 +1,9 @@
 #include <orchestrate/task/context.hpp>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 #include "task/context_links.hpp"
 #include "task/root_node.hpp"
 #include "task/scopes.hpp"

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/scheduling.hpp"
 #include "task/context_end.hpp"
 #include "task/context_links.hpp"
 #include "task/deferred_delete.hpp"

@@ -1,8 +1,8 @@
 #include <thread>
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/scheduling.hpp"
 #include "task/context_end.hpp"
 #include "task/frame.hpp"
 #include "task/wait_table.hpp"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 #include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -3,9 +3,9 @@
 #include <memory>
 
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include <orchestrate/task/fork_join.hpp>
+#include "exec/scheduling.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1::detail {

@@ -75,6 +75,8 @@ ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
 ORCHESTRATE_API TimePoint NowOf(const TaskCore& core) noexcept;
 // False when `until` (by the task's clock) passed first.
 ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
+// Until the end of `core`; an error when it may not be waited for, or why `context` ended first.
+[[nodiscard]] ORCHESTRATE_API Error AwaitUnder(TaskCore& core, ContextNode& context) noexcept;
 ORCHESTRATE_API TaskState StateOf(const TaskCore& core) noexcept;
 ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexcept;
 // The same of a node that hears of the end of the context by itself.

@@ -4,11 +4,11 @@
 #include <thread>
 
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/context.hpp>
 #include "exec/forked.hpp"
 #include "exec/runtime_core.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_links.hpp"
 #include "task/frame.hpp"

@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"

@@ -1,11 +1,11 @@
 #include <orchestrate/task/after.hpp>
 #include <orchestrate/task/task.hpp>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "exec/forked.hpp"
 #include "exec/observer_use.hpp"
 #include "exec/runtime_core.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
@@ -79,6 +79,12 @@ Error TaskHandle::SettleSlowly() const noexcept {
 }
 
 Error TaskHandle::Wait() const noexcept { return Settle(); }
+
+Error TaskHandle::Wait(const Context& context) const noexcept {
+  if (core_ == nullptr) return EmptyHandle("Task");
+  if (Error failure = AwaitUnder(*core_, ContextAccess::Node(context))) return failure;
+  return ReadError(*core_);
+}
 
 bool TaskHandle::WaitUntil(TimePoint deadline) const noexcept {
   if (core_ == nullptr) return false;

@@ -4,10 +4,10 @@
 #include <new>
 #include <string>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "base/error_rep.hpp"
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_end.hpp"
 #include "task/deferred_delete.hpp"

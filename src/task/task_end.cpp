@@ -1,7 +1,7 @@
 #include <orchestrate/task/detail/task_core.hpp>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/ticks.hpp>
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/context_end.hpp"
 #include "task/deferred_delete.hpp"

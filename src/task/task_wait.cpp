@@ -2,13 +2,14 @@
 #include <utility>
 
 #include <orchestrate/base/parker.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/cpu_quota.hpp"
 #include "exec/forked.hpp"
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "task/claim.hpp"
+#include "task/context_nudge.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
 #include "task/thread_wait.hpp"
@@ -119,19 +120,44 @@ bool WaitForTime(TaskCore& core, TaskWaiter& waiter, TimePoint until, Error& fai
   }
 }
 
-// Blocks until the end or `until`; true at the end.
-bool WaitBlocked(TaskCore& core, const TimePoint* until, Error& failure) noexcept {
-  const bool ends_by_itself = until != nullptr || (core.Ops().timed && core.PhaseNow() == kRunning);
-  TaskWaiter waiter(ServedBy(core), ends_by_itself ? NoSpare::KeepsPermit : NoSpare::Fails);
+bool WaitForContext(TaskCore& core, TaskWaiter& waiter, ContextNode& context, Error& failure) noexcept {
+  for (const ContextNudge nudge(&context, waiter);;) {
+    failure = nudge.Ended();
+    if (!failure) failure = CannotEnd(core);
+    if (failure && core.waiters.Remove(waiter)) return false;
+    waiter.Sleep();
+    if (waiter.Finished()) return failure = {}, true;
+  }
+}
+
+// What ends a wait beside the end of the task: at most one of them.
+struct Bound {
+  const TimePoint* until = nullptr;
+  ContextNode* context = nullptr;
+};
+
+// Null when it depends on two runtimes, or on none that is known.
+RuntimeCore* ServedBy(const TaskCore& core, const Bound& bound) noexcept {
+  RuntimeCore* const served = ServedBy(core);
+  return bound.context == nullptr || RuntimeOf(*bound.context) == served ? served : nullptr;
+}
+
+// Blocks until the end of the task or of the bound; true at the former.
+bool WaitBlocked(TaskCore& core, const Bound& bound, Error& failure) noexcept {
+  const bool is_timed = bound.until != nullptr;
+  const bool ends_by_itself = is_timed || (core.Ops().timed && core.PhaseNow() == kRunning);
+  TaskWaiter waiter(ServedBy(core, bound), ends_by_itself ? NoSpare::KeepsPermit : NoSpare::Fails);
   if (failure = waiter.Failure(); failure) {
-    if (until == nullptr) Claim(core, BelowTimeouts::Run);
+    if (!is_timed) Claim(core, BelowTimeouts::Run);
     if (core.IsTerminal()) return failure = {}, true;
     if (Error never = CannotEnd(core)) failure = never;
     return false;
   }
   if (!AddWaiter(core, waiter)) return true;
   const TimedWait counted(core);
-  return until != nullptr ? WaitForTime(core, waiter, *until, failure) : WaitForEnd(core, waiter, failure);
+  if (is_timed) return WaitForTime(core, waiter, *bound.until, failure);
+  return bound.context != nullptr ? WaitForContext(core, waiter, *bound.context, failure)
+                                  : WaitForEnd(core, waiter, failure);
 }
 
 bool SpinUntilTerminal(const TaskCore& core) noexcept {
@@ -173,7 +199,7 @@ TimePoint NowOf(const TaskCore& core) noexcept {
 Error Await(TaskCore& core) noexcept {
   Error failure = PrepareAwait(core);
   if (failure || SpinUntilTerminal(core)) return failure;
-  WaitBlocked(core, nullptr, failure);
+  WaitBlocked(core, {}, failure);
   return failure;
 }
 
@@ -183,7 +209,18 @@ bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept {
   if (failure) return false;
   (void)LendAdmission(core);
   if (NowOf(core) >= until) return core.IsTerminal();  // to sleep for no time costs a call of the system
-  return WaitBlocked(core, &until, failure);
+  return WaitBlocked(core, {.until = &until}, failure);
+}
+
+Error AwaitUnder(TaskCore& core, ContextNode& context) noexcept {
+  if (core.IsTerminal() || EndIfContextEnded(core)) return {};
+  Error failure = EndOf(context);
+  if (!failure) failure = CannotEnd(core);
+  if (failure) return failure;
+  (void)LendAdmission(core);
+  if (SpinUntilTerminal(core)) return {};
+  WaitBlocked(core, {.context = &context}, failure);
+  return failure;
 }
 
 TaskCore* CurrentTask() noexcept { return CurrentFrame() != nullptr ? CurrentFrame()->core : nullptr; }

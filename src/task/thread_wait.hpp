@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include <orchestrate/base/sync.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/time/clock.hpp>
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1::detail {
 

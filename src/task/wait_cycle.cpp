@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 #include "task/wait_search.hpp"
 

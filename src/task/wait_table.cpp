@@ -4,7 +4,7 @@
 #include <memory>
 #include <mutex>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {

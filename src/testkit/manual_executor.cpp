@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1 {
 

@@ -4,11 +4,11 @@
 
 #include <exec/forked.hpp>
 #include <exec/thread_state.hpp>
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/runtime.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include <task/frame.hpp>
 #include <task/root_node.hpp>
+#include "exec/scheduling.hpp"
 
 namespace orchestrate::test {
 namespace {
@@ -140,7 +140,7 @@ void RefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 void UnrefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 ScopeNode& DefaultRoot() { return test::g_layer->Root(); }
 ExecutorUse::ExecutorUse(const ContextNode& node) noexcept : root_(nullptr), executor_(&ExecutorOf(node)) {}
-ExecutorUse::~ExecutorUse() = default;
+ExecutorUse::~ExecutorUse() { model::Check(root_ == nullptr && !is_inside_, "a model's executor is not held"); }
 TimePoint NowBelow(const ContextNode& node) noexcept { return ExecutorOf(node).Now(); }
 RuntimeCore* LastingRuntimeOf(const ContextNode& /*node*/) noexcept { return nullptr; }
 

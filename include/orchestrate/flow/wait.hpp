@@ -22,6 +22,8 @@ class ORCHESTRATE_API JoinWait {
   JoinWait() noexcept = default;
   // `until` counts by the clock of the task that is waited for.
   explicit JoinWait(Nanoseconds timeout) noexcept;
+  // `context` must stay alive until Finish().
+  explicit JoinWait(const Context& context) noexcept;
   JoinWait(const JoinWait&) = delete;
   JoinWait& operator=(const JoinWait&) = delete;
 
@@ -36,8 +38,9 @@ class ORCHESTRATE_API JoinWait {
     std::size_t index;
   };
 
-  void AddUntimed(TaskCore& core) noexcept;
-  void AddTimed(TaskCore& core) noexcept;
+  void AddUnbound(TaskCore& core) noexcept;
+  void AddBound(TaskCore& core) noexcept;
+  [[nodiscard]] Error AwaitBound(TaskCore& core) noexcept;
   void Flush() noexcept;
   [[nodiscard]] Error Block() noexcept;
   void Note(std::size_t index, Error error) noexcept;
@@ -47,8 +50,9 @@ class ORCHESTRATE_API JoinWait {
   std::size_t pending_ = 0;
   bool sorted_ = true;
   bool out_of_memory_ = false;
-  bool is_timed_ = false;
-  bool timed_out_ = false;
+  bool is_bound_ = false;
+  Error ended_;  // the bound has, before a task
+  ContextNode* context_ = nullptr;
   Nanoseconds timeout_{0};
   TimePoint until_{};  // set by the first task that has not ended
   std::array<Place, kTogether> places_;
@@ -56,7 +60,8 @@ class ORCHESTRATE_API JoinWait {
 };
 
 [[nodiscard]] ORCHESTRATE_API Result<std::size_t> WaitForAny(const TaskHandle* const* tasks,
-                                                             std::size_t count) noexcept;
+                                                             std::size_t count,
+                                                             const Context* context = nullptr) noexcept;
 
 // Calls `fn` for all tasks, which live until it returns its result for the end of the range.
 template <class Tasks, class Fn>
@@ -68,6 +73,15 @@ auto WithHandles(Tasks& tasks, Fn fn) {
     for (auto&& task : tasks) kept.push_back(std::forward<decltype(task)>(task));
     return fn(kept);
   }
+}
+
+template <class Tasks>
+Result<std::size_t> WaitForAnyOf(Tasks& tasks, const Context* context) {
+  return WithHandles(tasks, [context](auto& handles) {
+    std::vector<const TaskHandle*> all;
+    for (const auto& task : handles) all.push_back(&task);
+    return WaitForAny(all.data(), all.size(), context);
+  });
 }
 
 template <class Tasks>
@@ -105,6 +119,26 @@ template <class T, class... Ts>
   return wait.Finish();
 }
 
+/// Waits for every task in `tasks` until `context` ends.
+///
+/// @return the error of `context` when that ended before all had, whatever has failed by then; otherwise what
+///         `WaitAll` returns.
+/// @par Blocks        The calling thread; inside a task it gives its worker away, as `Wait(context)` does.
+/// @par Cancellation  Ends the wait alone: the tasks go on.
+template <TaskRange Tasks>
+[[nodiscard]] Error WaitAll(const Context& context, Tasks&& tasks) {
+  detail::JoinWait wait(context);
+  return detail::JoinAll(wait, tasks);
+}
+/// Waits for every one of the tasks given until `context` ends.
+template <class T, class... Ts>
+[[nodiscard]] Error WaitAll(const Context& context, const Task<T>& first, const Task<Ts>&... more) {
+  detail::JoinWait wait(context);
+  wait.Add(first);
+  (wait.Add(more), ...);
+  return wait.Finish();
+}
+
 /// Waits for every task in `tasks`, at most for `timeout` by the clock of their executor.
 ///
 /// @param timeout  0 or less: looks only; not a number: `InvalidArgument`.
@@ -130,17 +164,28 @@ template <TaskRange Tasks, class Rep, class Period>
 /// @par Complexity    O(n), one allocation above 16 tasks.
 template <TaskRange Tasks>
 [[nodiscard]] Result<std::size_t> WaitAny(Tasks&& tasks) {
-  return detail::WithHandles(tasks, [](auto& handles) {
-    std::vector<const detail::TaskHandle*> all;
-    for (const auto& task : handles) all.push_back(&task);
-    return detail::WaitForAny(all.data(), all.size());
-  });
+  return detail::WaitForAnyOf(tasks, nullptr);
 }
 /// Waits until one of the tasks given has ended.
 template <class T, class... Ts>
 [[nodiscard]] Result<std::size_t> WaitAny(const Task<T>& first, const Task<Ts>&... more) {
   const detail::TaskHandle* const all[] = {&first, &more...};
   return detail::WaitForAny(all, 1 + sizeof...(Ts));
+}
+
+/// Waits until one of `tasks`, or `context`, has ended; the tasks go on in the latter case.
+///
+/// @return what `WaitAny` returns, or the error of `context` when that ended before all of them.
+template <TaskRange Tasks>
+[[nodiscard]] Result<std::size_t> WaitAny(const Context& context, Tasks&& tasks) {
+  return detail::WaitForAnyOf(tasks, &context);
+}
+/// Waits until one of the tasks given, or `context`, has ended.
+template <class T, class... Ts>
+[[nodiscard]] Result<std::size_t> WaitAny(const Context& context, const Task<T>& first,
+                                          const Task<Ts>&... more) {
+  const detail::TaskHandle* const all[] = {&first, &more...};
+  return detail::WaitForAny(all, 1 + sizeof...(Ts), &context);
 }
 
 /// Cancels every task in `tasks`; empty handles are skipped.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/exec/timer_service.hpp>
 #include <orchestrate/task/detail/context_node.hpp>
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <orchestrate/exec/detail/scheduling.hpp>
 #include <orchestrate/flow/detail/nap.hpp>
 #include <orchestrate/task/detail/task_core.hpp>
 
