@@ -43,8 +43,9 @@ bool RuntimeCore::LookForOverdue() noexcept {
 bool RuntimeCore::IsRingOverdue() noexcept {
   const auto popped = injected_.Popped();
   const auto pushed = seen_pushed_.exchange(injected_.Pushed(), std::memory_order_relaxed);
-  const bool was_passed_over = passed_over_.exchange(false, std::memory_order_relaxed);
-  return !injected_.Empty() && (was_passed_over || static_cast<std::int64_t>(pushed - popped) > 0);
+  // What stands in front was in the ring when a whole look for stale entries began.
+  if (front_.load(std::memory_order_relaxed) != nullptr) return true;
+  return !injected_.Empty() && static_cast<std::int64_t>(pushed - popped) > 0;
 }
 
 // Puts what is overdue in the deques into the ring, behind which the waiter queues what it waits for. Numbers

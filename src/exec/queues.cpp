@@ -97,18 +97,32 @@ void RuntimeCore::DropStale(Slot& slot) noexcept {
   while (count > 0) PutBack(&slot, *live[--count]);
 }
 
+// One thread at a time, so that the place in front is free for what it finds.
 void RuntimeCore::DropStaleInjected() noexcept {
-  for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
+  if (drops_stale_.exchange(true, std::memory_order_acquire)) return;
+  for (std::uint32_t i = 0; i < 2 * kLeftBehind && front_.load(std::memory_order_relaxed) == nullptr; ++i) {
     WorkNode* node = injected_.TryPop();
-    if (node == nullptr) return;
+    if (node == nullptr) break;
     if (!IsStale(*node)) {
-      // The ring has no way to leave it in front: it counts as overdue, so that this cannot go on.
-      passed_over_.store(true, std::memory_order_relaxed);
-      return PutBack(nullptr, *node);
+      PutInFront(*node);
+      continue;
     }
     node->ops->run(*node);
     outside_ran_.fetch_add(1, std::memory_order_release);
   }
+  drops_stale_.store(false, std::memory_order_release);
+}
+
+WorkNode* RuntimeCore::TakeInjected() noexcept {
+  if (front_.load(std::memory_order_relaxed) != nullptr) {
+    // Acquire pairs with the release in PutInFront(): the node is as its producer has left it.
+    if (WorkNode* node = front_.exchange(nullptr, std::memory_order_acquire)) return node;
+  }
+  return injected_.TryPop();
+}
+
+bool RuntimeCore::HasInjected() const noexcept {
+  return front_.load(std::memory_order_seq_cst) != nullptr || !injected_.Empty();
 }
 
 // Nobody could see the node meanwhile: not a runner that looked for work, not DropQueued().
@@ -119,6 +133,14 @@ void RuntimeCore::PutBack(Slot* slot, WorkNode& node) noexcept {
   }
   WakeRunner();
   if (dropped_.load(std::memory_order_seq_cst)) DropQueued();
+}
+
+// What was taken out of the ring and keeps its turn; the same as above.
+void RuntimeCore::PutInFront(WorkNode& node) noexcept {
+  front_.store(&node, std::memory_order_seq_cst);
+  WakeRunner();
+  if (dropped_.load(std::memory_order_seq_cst)) DropQueued();
+  if (IsRetired()) DropInjected();
 }
 
 void RuntimeCore::NoteRan() noexcept {

@@ -215,7 +215,9 @@ std::size_t RuntimeCore::Shutdown(ShutdownMode mode, std::chrono::nanoseconds gr
   bool in_time = true;
   if (mode == ShutdownMode::Drain) {
     phase_.compare_exchange_strong(running, Phase::Draining, std::memory_order_seq_cst);
-    // What is queued runs with all timers in force; only what nothing but a timer would wake ends early.
+    // What is queued runs with the timers in force that anything waits for. Of those end early what bodies
+    // wait for that nothing but a timer would wake.
+    timers_->StopUnawaited();
     in_time = WaitIdle(until, Idle::SleepingBodies);
     if (in_time) timers_->Stop();
     in_time = in_time && WaitIdle(until, Idle::NothingSleeps);
@@ -242,7 +244,7 @@ void RuntimeCore::DropQueued() noexcept {
     node.ops->drop(node);
     outside_ran_.fetch_add(1, std::memory_order_release);
   };
-  while (WorkNode* node = injected_.TryPop()) drop(*node);
+  while (WorkNode* node = TakeInjected()) drop(*node);
   const auto count = slot_count_.load(std::memory_order_acquire);
   const auto steal = [this](std::size_t i) {
     const std::lock_guard lock(slots_mutex_);  // ShrinkDeques() changes what a thief looks at
@@ -255,10 +257,10 @@ void RuntimeCore::DropQueued() noexcept {
 
 // Dropping may post more: the outermost call takes that, too, so that the depth costs no stack.
 void RuntimeCore::DropInjected() noexcept {
-  while (!injected_.Empty()) {
+  while (HasInjected()) {
     if (dropping_.exchange(true, std::memory_order_seq_cst))
       return;  // who drops looks again after letting go
-    while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
+    while (WorkNode* node = TakeInjected()) node->ops->drop(*node);
     dropping_.store(false, std::memory_order_seq_cst);
   }
 }

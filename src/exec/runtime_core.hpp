@@ -81,6 +81,9 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool IsRunning() const noexcept override {
     return phase_.load(std::memory_order_seq_cst) == Phase::Running;
   }
+  [[nodiscard]] bool IsDraining() const noexcept {
+    return phase_.load(std::memory_order_relaxed) == Phase::Draining;
+  }
 
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
@@ -198,6 +201,9 @@ class RuntimeCore final : public Executor {
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;
+  void PutInFront(WorkNode& node) noexcept;
+  [[nodiscard]] WorkNode* TakeInjected() noexcept;
+  [[nodiscard]] bool HasInjected() const noexcept;
   [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
   [[nodiscard]] bool AnyWork() const noexcept;
   [[nodiscard]] bool AnyInDeques() const noexcept;
@@ -251,6 +257,8 @@ class RuntimeCore final : public Executor {
 
   alignas(64) Permits permits_;
   alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
+  std::atomic<WorkNode*> front_{nullptr};  // what was taken out of it and stands before all of it
+  std::atomic<bool> drops_stale_{false};   // a thread looks for stale entries there
   // What was to be done is what was pushed to `injected_` and the deques, and `taken_`. What is done is what
   // the permits and the slots count, and `outside_ran_`: whatever is taken out of a queue counts once.
   alignas(64) std::atomic<std::uint64_t> taken_{0};
@@ -263,8 +271,6 @@ class RuntimeCore final : public Executor {
   // last one saw.
   std::atomic<std::uint64_t> slice_end_{0};  // ticks
   std::atomic<std::uint64_t> seen_pushed_{0};
-  std::atomic<bool> passed_over_{
-      false};  // a piece of work in the ring, by a thread that dropped stale entries
   std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;

@@ -146,6 +146,8 @@ TimerService* BlockingSection::VirtualTimers() const noexcept {
 
 // ---- the rest ----
 
+bool IsDraining(const RuntimeCore& runtime) noexcept { return runtime.IsDraining(); }
+
 void SendReport(RuntimeCore* runtime, const Report& report) noexcept {
   if (runtime != nullptr) return runtime->SendReport(report);
   PrintReport(report);

@@ -106,6 +106,9 @@ class ORCHESTRATE_API BlockingSection {
   Error failure_;
 };
 
+// True while the runtime ends in its own time: what nothing waits for begins no pause any more.
+[[nodiscard]] ORCHESTRATE_API bool IsDraining(const RuntimeCore& runtime) noexcept;
+
 // Tells the runtime, or without one standard error, what nobody read.
 ORCHESTRATE_API void SendReport(RuntimeCore* runtime, const Report& report) noexcept;
 

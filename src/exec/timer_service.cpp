@@ -174,7 +174,9 @@ struct TimerService::Impl final : ClockListener, Registered {
         if (!timer.guarded || Acquire(timer)) batch[count++] = &timer;
       }
     }
-    for (std::size_t i = 0; i < count; ++i) batch[i]->fire(*batch[i], event);
+    for (std::size_t i = 0; i < count; ++i) {
+      batch[i]->fire(*batch[i], batch[i]->is_over ? TimerEvent::ShutDown : event);
+    }
     return more;
   }
 
@@ -267,6 +269,20 @@ void TimerService::Expedite(detail::Timer& timer) noexcept {
 bool TimerService::Cancel(detail::Timer& timer) noexcept {
   const std::lock_guard lock(impl_->mutex);
   return impl_->wheel.Cancel(timer);
+}
+
+void TimerService::StopUnawaited() noexcept {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->wheel.ForEach([this](TimerNode& node) {
+      auto& timer = static_cast<detail::Timer&>(node);
+      if (!timer.asks || timer.is_over) return;
+      timer.fire(timer, detail::TimerEvent::Asked);
+      if (timer.is_over) impl_->wheel.Schedule(node, 0);
+    });
+    impl_->sleeping_until = 0;
+  }
+  impl_->Wake();
 }
 
 void TimerService::Stop() noexcept {

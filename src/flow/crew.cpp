@@ -8,6 +8,7 @@
 #include <orchestrate/task/detail/mirror.hpp>
 #include "exec/forked.hpp"
 #include "exec/scheduling.hpp"
+#include "task/context_end.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"
 #include "task/scopes.hpp"

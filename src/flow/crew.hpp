@@ -8,6 +8,7 @@
 #include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 #include "flow/progress_reporter.hpp"
+#include "task/frame.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {

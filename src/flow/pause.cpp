@@ -9,6 +9,8 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until, const char* 
   core = &task;
   step = &next;
   parties.Reset();
+  const RuntimeCore* runtime = LastingRuntimeOf(task);
+  if (runtime != nullptr && IsDraining(*runtime) && !IsAwaited()) return ShutDownCancel();
   if (timers == nullptr) {
     Executor& executor = ExecutorOf(task);
     if (executor.IsRunning()) {
@@ -33,7 +35,10 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until, const char* 
 
 Error Pause::Finish() noexcept {
   if (std::exchange(is_pending, false)) timers->RemovePending();
-  if (!was_shut_down) return {};
+  return was_shut_down ? ShutDownCancel() : Error();
+}
+
+Error Pause::ShutDownCancel() const noexcept {
   return Error(Errc::Cancelled).WithCause(ShutDownError(*core));
 }
 

@@ -11,6 +11,7 @@
 #include "exec/forked.hpp"
 #include "flow/token_bucket.hpp"
 #include "sync/linked_wait.hpp"
+#include "task/frame.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {

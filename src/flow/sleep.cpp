@@ -6,6 +6,7 @@
 #include <orchestrate/flow/detail/nap.hpp>
 #include <orchestrate/task/promise.hpp>
 #include "exec/scheduling.hpp"
+#include "task/frame.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1 {
@@ -51,6 +52,14 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
   // A runtime's root ends together with the runtime's timers, which wakes it as well.
   [[nodiscard]] bool NeedsLink() const noexcept {
     return (parent->flags & kRoot) == 0 || RuntimeOf(*parent) == nullptr;
+  }
+
+  // By another waiter than itself.
+  [[nodiscard]] bool IsAwaited() noexcept {
+    bool awaited = false;
+    waiters.WithLock(
+        [this, &awaited](Waiter*& first) { awaited = first != this || Waiter::next != nullptr; });
+    return awaited;
   }
 
   void OnWake(TimerEvent event) noexcept {

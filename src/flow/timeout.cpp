@@ -37,7 +37,14 @@ struct Limit : Link, Deferred {
     limit.dependency.End();
     CancelTask(*limit.alarm, Errc::Cancelled);
     if (RemoveLink(*limit.outer, limit)) limit.Drop();
-    if (is_first) limit.pass_on(*limit.outer, *limit.inner);
+    if (!is_first) return;
+    limit.refs.fetch_add(1, sync::memory_order_relaxed);
+    limit.on_inner.release = [](ChainNode& node) noexcept {
+      Limit& self = *static_cast<Listener&>(node).limit;
+      self.pass_on(*self.outer, *self.inner);
+      self.Drop();
+    };
+    SettleLater(limit.on_inner);  // it copies the value
   }
   // The alarm is cancelled by the above, and when the timers or its context end, which ends the work.
   static void OnAlarm(Limit& limit) noexcept {

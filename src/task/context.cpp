@@ -4,6 +4,7 @@
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
 #include "exec/scheduling.hpp"
+#include "task/context_end.hpp"
 #include "task/context_links.hpp"
 #include "task/root_node.hpp"
 #include "task/scopes.hpp"

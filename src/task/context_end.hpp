@@ -9,6 +9,20 @@
 // context: it is linked there, and the thread that ends the context ends the task, too.
 namespace orchestrate::inline v1::detail {
 
+// Ends a scope; false when it has ended before.
+ORCHESTRATE_API bool EndScope(ContextNode& node, Error cause) noexcept;
+// Publishes that `node`, whose kEnded flag was just set, has ended: epoch, then everything linked below it.
+ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
+
+// Links `task`, which has no body on a thread, into `parent`, so that EndBound() is called when that ends.
+// False when `parent` is not its parent any more. Throws std::bad_alloc.
+ORCHESTRATE_API bool TieTask(TaskCore& task, ContextNode& parent);
+// Ties `node`, of which nothing below is linked yet, to `to` instead of its child `from`, if it is tied to
+// that.
+ORCHESTRATE_API void MoveTie(ContextNode& node, ContextNode& from, ContextNode& to) noexcept;
+// Forgets the links of a node that is being destroyed.
+ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
+
 // Returns true when no thread runs the body of a task in this state, though it was started or attached.
 [[nodiscard]] inline bool IsBodiless(std::uint32_t state) noexcept {
   const auto phase = state & ContextNode::kPhaseMask;

@@ -5,17 +5,19 @@
 #include "exec/scheduling.hpp"
 #include "task/context_end.hpp"
 #include "task/frame.hpp"
+#include "task/root_node.hpp"
 #include "task/wait_table.hpp"
 
 // What continues a task: attached to its predecessor, and told of its end.
 namespace orchestrate::inline v1::detail {
 namespace {
 
-// The context of a continuation that was given none, as its predecessor was; null when there is no way to
-// make one.
-ContextNode* InheritedParent(Error& failure) noexcept {
+// The context of a continuation that was given none; one that has its own, or has inherited that of the
+// predecessor already, keeps it. Null when there is no way to make one.
+ContextNode* ParentFor(const TaskCore& core, const TaskCore& predecessor, Error& failure) noexcept {
+  ContextNode* parent = predecessor.parent != nullptr ? predecessor.parent : core.parent;
   try {
-    return &DefaultRoot();
+    return parent != nullptr ? parent : &DefaultRoot();
   } catch (...) {
     failure = Error::FromCurrentException();
     return nullptr;
@@ -34,33 +36,61 @@ void EndUncalled(AfterNode& node, std::uint32_t phase, ContextNode* parent, Why 
   Unref(core);
 }
 
+// Queues a continuation, with the list's reference; null when it was ended meanwhile. It keeps the
+// predecessor, by the reference that the caller has to spare, if any.
+TaskCore* Queue(AfterNode& node, TaskCore& predecessor, ContextNode& parent) noexcept {
+  TaskCore& core = *node.successor;
+  node.predecessor = &predecessor;
+  const bool spared = TakeSpare(predecessor);
+  if (!spared) Ref(predecessor);
+  if (TryAdopt(core, kAttached, kQueued, parent)) {
+    NoteQueued(core);
+    return &core;
+  }
+  node.predecessor = nullptr;
+  spared ? ReturnSpare(predecessor) : Unref(predecessor);
+  Unref(core);
+  return nullptr;
+}
+
+// Of one that an observer is told of, which is code of the user: it is queued when all others have been told.
+void QueueObserved(ChainNode& chained) noexcept {
+  auto& node = static_cast<AfterNode&>(chained);
+  TaskCore& predecessor =
+      *std::exchange(node.predecessor, nullptr);  // whose reference is given up at the end
+  node.release = nullptr;
+  Error failure;
+  if (ContextNode* parent = ParentFor(*node.successor, predecessor, failure)) {
+    if (TaskCore* core = Queue(node, predecessor, *parent)) PostLastBelow(*core, *core);
+  } else {
+    EndUncalled(node, kFailed, nullptr, [&failure] { return failure; });
+  }
+  Unref(predecessor);
+}
+
 // The predecessor has ended: the continuation takes its error over, or is handed to its executor.
 TaskCore* OnPredecessor(Waiter& waiter, TaskCore& predecessor, AfterMode mode) noexcept {
   auto& node = static_cast<AfterNode&>(waiter);
   TaskCore& core = *node.successor;
+  const bool is_observed = std::exchange(node.release, nullptr) != nullptr;
   const auto phase = predecessor.PhaseNow();
   if (mode == AfterMode::OnValue && phase != kCompleted) {
     EndUncalled(node, phase, predecessor.parent, [&predecessor] { return ReadError(predecessor); });
     return nullptr;
   }
   Error failure;
-  // One without a context of its own may have inherited that of the predecessor already, and keeps it.
-  ContextNode* parent = predecessor.parent != nullptr ? predecessor.parent : core.parent;
-  if (parent == nullptr) parent = InheritedParent(failure);
+  ContextNode* parent = ParentFor(core, predecessor, failure);
   if (parent == nullptr) {
     EndUncalled(node, kFailed, nullptr, [&failure] { return failure; });
     return nullptr;
   }
-  node.predecessor = &predecessor;
-  const bool spared = TakeSpare(predecessor);
-  if (!spared) Ref(predecessor);
-  if (TryAdopt(core, kAttached, kQueued, *parent)) {
-    NoteQueued(core);
-    return &core;  // with the list's reference
+  if (!is_observed && (parent->scope->flags & ContextNode::kObserved) == 0) {
+    return Queue(node, predecessor, *parent);
   }
-  node.predecessor = nullptr;
-  spared ? ReturnSpare(predecessor) : Unref(predecessor);
-  Unref(core);
+  Ref(predecessor);
+  node.predecessor = &predecessor;
+  node.release = QueueObserved;
+  SettleLater(node);
   return nullptr;
 }
 
@@ -107,6 +137,7 @@ void Attach(AfterNode& node, TaskCore& predecessor, AfterMode mode) noexcept {
   node.notify = mode == AfterMode::OnValue ? OnValueNotice : AlwaysNotice;
   core.ticks.store(reinterpret_cast<std::uintptr_t>(&predecessor), sync::memory_order_relaxed);  // NOLINT
   core.place = &node;
+  if ((core.flags & ContextNode::kObserved) != 0) node.release = QueueObserved;
   const bool shares_context = SharesContext(core, predecessor);
   const bool follows = core.parent != nullptr && !shares_context;
   if (follows) RefUnshared(core);  // the node may be told at once
@@ -163,7 +194,10 @@ bool LeaveFollowed(TaskCore& core) noexcept {
 }
 
 void AwaitLeaving(const TaskCore& successor, std::uint32_t phase) noexcept {
-  while (successor.PhaseNow() == phase) std::this_thread::yield();
+  while (successor.PhaseNow() == phase) {
+    sync::Relax();
+    std::this_thread::yield();
+  }
 }
 
 }  // namespace orchestrate::inline v1::detail

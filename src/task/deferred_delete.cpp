@@ -51,6 +51,9 @@ void Drain(DeferredDeletes& lists) noexcept {
   for (;;) {
     if (TaskCore* core = Pop(lists.uncalled)) {
       is_own_thread ? HandToWorker(*core) : Discard(*core);
+    } else if (TaskCore* unnoted = Pop(lists.unnoted)) {
+      NoteEnded(*unnoted);
+      Unref(*unnoted);
     } else if (TaskCore* dead = Pop(lists.dead)) {
       is_own_thread ? DeleteOnWorker(*dead) : EndAndDestroy(*dead);
     } else {
@@ -76,6 +79,12 @@ void DeleteLater(TaskCore& core) noexcept {
 void DiscardLater(TaskCore& core) noexcept {
   const DeferralScope scope;
   Push(Lists().uncalled, core);
+}
+
+void NoteEndedLater(TaskCore& core) noexcept {
+  Ref(core);
+  const DeferralScope scope;
+  Push(Lists().unnoted, core);
 }
 
 void DiscardCallable(TaskCore& core) noexcept {

@@ -13,6 +13,7 @@ namespace orchestrate::inline v1::detail {
 struct DeferredDeletes {
   TaskCore* dead = nullptr;      // blocks without a reference
   TaskCore* uncalled = nullptr;  // ended tasks with a callable, each with a reference
+  TaskCore* unnoted = nullptr;   // ended tasks that an observer has not heard of, each with a reference
 };
 
 // Around code that must not be interrupted by code of the user.
@@ -58,7 +59,11 @@ void DeleteLater(TaskCore& core) noexcept;
 // reference.
 void DiscardLater(TaskCore& core) noexcept;
 
-// The same at once, if the callable is still there: by the last user of the task's queue entry.
+// Has the observer called for a task that has ended and lies in no queue.
+void NoteEndedLater(TaskCore& core) noexcept;
+
+// The same as DiscardLater() at once, if the callable is still there: by the last user of the task's queue
+// entry.
 void DiscardCallable(TaskCore& core) noexcept;
 
 // By a thread that is about to block: destroys what was put off so far.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "task/context_end.hpp"
 #include "task/frame.hpp"
 #include "task/thread_wait.hpp"
 

@@ -49,6 +49,16 @@ ORCHESTRATE_API RuntimeCore* ServedBy(const TaskCore& core) noexcept;
 // The body has left but the outcome comes from elsewhere: from now on the task is one without a body, pinned
 // until Unpin(). False when it was cancelled meanwhile and has to finish now.
 ORCHESTRATE_API bool LeaveBody(TaskCore& core) noexcept;
+// InARow: the thread does nothing between two such tasks, or ends the row.
+enum class Timing : std::uint8_t { Alone, InARow };
+// Runs a task on this thread if it is still in `from`; false when another thread was faster.
+ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = Timing::Alone) noexcept;
+// Why `verb` can start nothing below `parent`: the process was forked, or the executor takes no more work.
+// Empty when it can, and when the context has ended for another reason: that is the outcome then.
+[[nodiscard]] ORCHESTRATE_API Error RefusalOf(const char* verb, ContextNode& parent) noexcept;
+// The same for a verb that is still served while a runtime drains.
+[[nodiscard]] ORCHESTRATE_API Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept;
+ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
@@ -123,6 +133,8 @@ inline void ForgetPlace(TaskCore& core) noexcept {
 // Has the outermost call of this thread release the node and tell the waiters of `node.successor`, which has
 // ended, unless that is null: then releasing it is all there is to do.
 void TellLater(ChainNode& node) noexcept;
+// By a thread that is about to block: does what TellLater() and SettleLater() have put off so far.
+void TellPutOff() noexcept;
 // Releases a node without a successor: at once, so that who waits behind it is told later, or when many such
 // calls lie in each other by the outermost.
 void ReleaseSoon(ChainNode& node) noexcept;

@@ -10,6 +10,7 @@
 #include "exec/runtime_core.hpp"
 #include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
+#include "task/context_end.hpp"
 #include "task/context_links.hpp"
 #include "task/frame.hpp"
 

@@ -6,6 +6,7 @@
 #include "exec/forked.hpp"
 #include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
+#include "task/context_end.hpp"
 #include "task/deferred_delete.hpp"
 #include "task/frame.hpp"
 #include "task/root_node.hpp"

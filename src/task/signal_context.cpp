@@ -13,6 +13,7 @@
 #include <orchestrate/base/sync.hpp>
 #include <orchestrate/task/context.hpp>
 #include "exec/own_thread.hpp"
+#include "task/context_end.hpp"
 #include "task/scopes.hpp"
 
 namespace orchestrate::inline v1 {

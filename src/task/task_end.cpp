@@ -116,8 +116,10 @@ namespace {
 void EndOpen(TaskCore& core) noexcept {
   const bool was_listed = !core.Ops().timed && LeaveFollowed(core);
   StampEnd(core);
-  NoteEnded(core);
+  const bool is_noted_later = (core.flags & ContextNode::kSpawned) != 0 && IsDeferring();
+  if (!is_noted_later) NoteEnded(core);
   SetTerminal(core, kCancelled | ContextNode::kEnded);
+  if (is_noted_later) NoteEndedLater(core);
   if (was_listed) Unref(core);  // the list's; the caller has its own
 }
 
@@ -217,8 +219,10 @@ namespace {
 // error is walked in a loop.
 struct Telling {
   ChainNode* ended = nullptr;  // tasks that ended because another did, and have waiters of their own to tell
-  int nested = 0;              // calls of ReleaseSoon()
-  TaskCore* spare = nullptr;   // which the last to be told may take a reference of
+  ChainNode* first = nullptr;  // what runs code of the user, once no other is left to be told
+  ChainNode* last = nullptr;
+  int nested = 0;             // calls of ReleaseSoon()
+  TaskCore* spare = nullptr;  // which the last to be told may take a reference of
 };
 
 // Returns the first of the continuations that this worker has to run now; the others follow one another.
@@ -247,6 +251,30 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest, TaskCore** spare = nullptr) no
 
 void PostFirst(TaskCore* first) noexcept {
   if (first != nullptr) PostBelow(*first, *first);
+}
+
+void TellNext(Telling& telling) noexcept {
+  ChainNode& node = *telling.ended;
+  telling.ended = static_cast<ChainNode*>(node.next);
+  TaskCore* next = node.successor;
+  if (node.release != nullptr) node.release(node);
+  if (next == nullptr) return;
+  PostFirst(TellAll(*next, next->waiters.Close()));
+  Unref(*next);
+}
+
+void SettleNext(Telling& telling) noexcept {
+  ChainNode& node = *telling.first;
+  telling.first = static_cast<ChainNode*>(node.next);
+  const FreshDeferral fresh;
+  node.release(node);
+}
+
+// May run inside itself, when what it runs waits: then what is left is done there.
+void TellTheRest(Telling& telling) noexcept {
+  while (telling.ended != nullptr || telling.first != nullptr) {
+    telling.ended != nullptr ? TellNext(telling) : SettleNext(telling);
+  }
 }
 
 }  // namespace
@@ -291,21 +319,13 @@ void NotifyWaiters(TaskCore& core, Spare& spare) noexcept {
   t_thread.draining = &telling;
   TaskCore* first = TellAll(core, newest, spare == Spare::Left ? &telling.spare : nullptr);
   if (spare == Spare::Left && std::exchange(telling.spare, nullptr) == nullptr) spare = Spare::Taken;
-  if (first != nullptr && telling.ended == nullptr) {
+  if (first != nullptr && telling.ended == nullptr && telling.first == nullptr) {
     const ExecutorUse executor(*first);
     PostFollower(*executor, *first, core);
   } else {
     PostFirst(first);
   }
-  while (telling.ended != nullptr) {
-    ChainNode& node = *telling.ended;
-    telling.ended = static_cast<ChainNode*>(node.next);
-    TaskCore* next = node.successor;
-    if (node.release != nullptr) node.release(node);
-    if (next == nullptr) continue;
-    PostFirst(TellAll(*next, next->waiters.Close()));
-    Unref(*next);
-  }
+  TellTheRest(telling);
   t_thread.draining = nullptr;
   if (!single || first == nullptr) t_thread.left_turn = ThreadState::kNoTurn;  // that took its time
 }
@@ -330,6 +350,22 @@ void ReleaseSoon(ChainNode& node) noexcept {
   ++telling->nested;
   node.release(node);
   --telling->nested;
+}
+
+void SettleLater(ChainNode& node) noexcept {
+  auto* telling = static_cast<Telling*>(t_thread.draining);
+  if (telling == nullptr) return node.release(node);
+  node.next = nullptr;
+  if (telling->first == nullptr) {
+    telling->first = &node;
+  } else {
+    telling->last->next = &node;
+  }
+  telling->last = &node;
+}
+
+void TellPutOff() noexcept {
+  if (auto* telling = static_cast<Telling*>(t_thread.draining)) TellTheRest(*telling);
 }
 
 void EndSetChained(ChainNode& node, BodyResult& result) noexcept {

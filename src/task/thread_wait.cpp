@@ -2,10 +2,12 @@
 
 #include <orchestrate/exec/timer_service.hpp>
 #include "task/deferred_delete.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 
 ThreadWait::ThreadWait(RuntimeCore* served, NoSpare no_spare) noexcept : section_(served, no_spare) {
+  TellPutOff();
   RunDeferred();
 }
 

@@ -39,6 +39,40 @@ class ShutdownGrace : public testing::TestWithParam<std::size_t> {
 INSTANTIATE_TEST_SUITE_P(Over, ShutdownGrace, Widths(), WidthName);
 
 // D44
+TEST_P(DrainWhileBodiesWait, EndsAtOnceWhatNothingElseWaitsFor) {
+  const Watchdog watchdog;
+  Gate began;
+  Gate leave;
+  const auto busy = Invoke(ctx_, [&] {
+    began.Open();
+    leave.Wait();
+    return 1;
+  });
+  if (GetParam() > 1) began.Wait();
+  const auto sleep = Sleep(ctx_, 1h);
+  const auto awaited = Sleep(ctx_, 1h);
+  const auto next = awaited.Then([] {});
+  const auto repeat = Repeat(ctx_, 1h, [] {});
+  const auto retry = Retry(ctx_, {.attempts = 3, .first_delay = 1h}, [] { return Error(Errc::Closed); });
+  std::thread drains([&] { EXPECT_EQ(runtime_.Shutdown(ShutdownMode::Drain, 1h).Value(), 0U); });
+  const OpenAtEnd open(leave);
+  if (GetParam() > 1) {
+    EXPECT_TRUE(Eventually([&] { return sleep.IsDone() && repeat.IsDone() && retry.IsDone(); }));
+    EXPECT_FALSE(awaited.IsDone());
+    EXPECT_FALSE(next.IsDone());
+  } else {
+    EXPECT_TRUE(Eventually([&] { return sleep.IsDone(); }));
+    EXPECT_FALSE(awaited.IsDone());
+  }
+  leave.Open();
+  drains.join();
+  EXPECT_EQ(busy.Get(), 1);
+  for (const Error& error : {sleep.Wait(), next.Wait(), repeat.Wait(), retry.Wait()}) {
+    EXPECT_TRUE(error.Is(Errc::ShutDown)) << error.Message();
+  }
+}
+
+// D44
 TEST_P(DrainWhileBodiesWait, EndsWhatBodiesWaitForWhenAllThatRemainWaitForTimers) {
   const Watchdog watchdog;
   Gate started(3);

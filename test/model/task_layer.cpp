@@ -140,7 +140,9 @@ void RefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 void UnrefRoot(RootNode& /*root*/, std::uint32_t /*count*/) noexcept {}
 ScopeNode& DefaultRoot() { return test::g_layer->Root(); }
 ExecutorUse::ExecutorUse(const ContextNode& node) noexcept : root_(nullptr), executor_(&ExecutorOf(node)) {}
-ExecutorUse::~ExecutorUse() { model::Check(root_ == nullptr && !is_inside_, "a model's executor is not held"); }
+ExecutorUse::~ExecutorUse() {
+  model::Check(root_ == nullptr && !is_inside_, "a model's executor is not held");
+}
 TimePoint NowBelow(const ContextNode& node) noexcept { return ExecutorOf(node).Now(); }
 RuntimeCore* LastingRuntimeOf(const ContextNode& /*node*/) noexcept { return nullptr; }
 
@@ -156,6 +158,7 @@ void PostFollower(Executor& executor, WorkNode& node, const WorkNode& /*before*/
   PostNode(executor, node);
 }
 void PostBelow(const ContextNode& node, WorkNode& work) noexcept { PostNode(ExecutorOf(node), work); }
+void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept { PostBelow(node, work); }
 bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }
 
 void NoteSpawned(TaskCore& /*core*/) noexcept {}

@@ -22,12 +22,17 @@ inline constexpr std::chrono::seconds kPatience{20};
 }
 
 // Opens once, after `count` calls of Open(), and stays open. A wait blocks the thread outside of the library,
-// like work that listens to nobody.
+// like work that listens to nothing. The destructor waits until those that wait have left.
 class Gate {
  public:
   explicit Gate(int count = 1) : left_(count) {}
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    std::unique_lock lock(mutex_);
+    if (!left_alone_.wait_for(lock, kPatience, [this] { return waiting_ == 0; }))
+      FailAsHung("a gate is destroyed and still shut", std::source_location::current());
+  }
 
   void Open() {
     // Under the lock: the thread that is woken may destroy the gate as soon as it has the lock.
@@ -37,8 +42,10 @@ class Gate {
 
   void Wait(std::source_location location = std::source_location::current()) {
     std::unique_lock lock(mutex_);
+    ++waiting_;
     if (!opened_.wait_for(lock, kPatience, [this] { return left_ <= 0; }))
       FailAsHung("a gate is still shut", location);
+    if (--waiting_ == 0) left_alone_.notify_all();
   }
 
   [[nodiscard]] bool IsOpen() {
@@ -49,7 +56,9 @@ class Gate {
  private:
   std::mutex mutex_;
   std::condition_variable opened_;
-  int left_;  // under mutex_
+  std::condition_variable left_alone_;
+  int left_;         // under mutex_: calls of Open()
+  int waiting_ = 0;  // under mutex_
 };
 
 // Opens a gate at the end of a scope, so that a test that fails early does not hang in a destructor.

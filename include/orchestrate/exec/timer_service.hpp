@@ -15,13 +15,16 @@ class TimerService;
 
 namespace detail {
 
-// Why a timer's `fire` was called.
-enum class TimerEvent : unsigned char { Expired, ShutDown };
+// Why a timer's `fire` was called. Asked: under the service's lock, to set `is_over` when nothing waits for
+// what the timer ends.
+enum class TimerEvent : unsigned char { Expired, ShutDown, Asked };
 
 // An armed timer. Its owner stays alive until `fire` was called or Cancel() returned true.
 struct Timer : TimerNode {
-  bool guarded = false;  // it is a GuardedTimer; lies in the padding of the node
-  SecondOfTwo parties;   // of the owner, who may need it; lies there, too
+  bool guarded = false;  // it is a GuardedTimer; lies in the padding of the node, as what follows
+  bool asks = false;     // may be asked
+  bool is_over = false;  // fires as shut down, at once
+  SecondOfTwo parties;   // of the owner, who may need it
   void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
 };
 
@@ -77,6 +80,10 @@ class ORCHESTRATE_API TimerService {
 
   /// Disarms `timer`; false when it has fired, fires now, or was never armed.
   bool Cancel(detail::Timer& timer) noexcept;
+
+  /// Fires as shut down what is armed and, asked, says that nothing waits for it.
+  /// @par Complexity  O(n) under the lock.
+  void StopUnawaited() noexcept;
 
   /// Fires what is armed as shut down, and everything that is armed later; idempotent.
   void Stop() noexcept;

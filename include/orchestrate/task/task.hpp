@@ -147,15 +147,24 @@ struct FlattenNode final : FollowNode {
     auto& core = static_cast<ValueCore<T>&>(*self.successor);
     if (BeginSet(core)) {
       self.dependency.End();
-      BodyResult result;
-      TakeOver(core, subject, result);
-      EndSetChained(self, result);
+      Ref(subject);
+      self.release = Settle;
+      SettleLater(self);
     } else {
       AwaitLeaving(core, kAdopting);
       Free(self);
       Unref(core);
     }
     return nullptr;
+  }
+  static void Settle(ChainNode& node) noexcept {
+    auto& self = static_cast<FlattenNode&>(node);
+    TaskCore& subject = *self.followed;
+    BodyResult result;
+    TakeOver(static_cast<ValueCore<T>&>(*self.successor), subject, result);
+    self.release = Free;
+    EndSetChained(self, result);
+    Unref(subject);
   }
   static FlattenNode& Make(TaskCore& outer, TaskCore& inner) {
     auto& node = *::new (AllocateBlock(sizeof(FlattenNode))) FlattenNode;

@@ -129,6 +129,18 @@ class ORCHESTRATE_API TimerWheel {
   /// @par Complexity  O(levels); after a cancel once O(timers close to the cancelled one, at most 1024).
   [[nodiscard]] std::uint64_t NextExpiry() noexcept;
 
+  /// Calls `fn` for each timer, in no order, some of them twice; it may schedule the one that it is given.
+  template <class Fn>
+  void ForEach(Fn fn) {
+    for (Slot& slot : slots_) {
+      for (detail::TimerLink* at = slot.link.next; at != &slot.link;) {
+        auto& node = static_cast<TimerNode&>(*at);
+        at = at->next;
+        fn(node);
+      }
+    }
+  }
+
   /// Returns the last tick that `Advance` was told.
   [[nodiscard]] std::uint64_t Now() const noexcept { return now_; }
   /// Returns how many timers are scheduled.

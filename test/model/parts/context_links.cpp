@@ -1,4 +1,5 @@
 #include <test/model/task_layer.hpp>
+#include "task/context_end.hpp"
 
 // Contexts: whoever wants to be told of an end is told once, or refused.
 namespace orchestrate::test {

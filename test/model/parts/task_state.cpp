@@ -2,6 +2,7 @@
 
 #include <task/frame.hpp>
 #include <test/model/task_layer.hpp>
+#include "task/context_end.hpp"
 
 // One task's life: who runs, cancels, completes or continues it, and who lets go of it last.
 namespace orchestrate::test {

@@ -10,11 +10,16 @@ namespace orchestrate::inline v1::detail {
 //   ContextNode& NapContext() noexcept       whose end wakes it; it carries the executor, too
 //   TimerService*& NapTimers() noexcept      kept, since a task's executor may go at once when the task ends;
 //                                            set while it is linked
+//   bool IsAwaited() noexcept                whether anything waits for its end; under a lock
 //   void OnWake(TimerEvent event) noexcept   on the thread of the timers, once after each Arm(): no user code
 template <class Self>
 struct Nap : Timer, Link {
   Nap() noexcept {
-    Timer::fire = [](Timer& timer, TimerEvent event) noexcept { static_cast<Self&>(timer).OnWake(event); };
+    asks = true;
+    Timer::fire = [](Timer& timer, TimerEvent event) noexcept {
+      auto& self = static_cast<Self&>(timer);
+      event == TimerEvent::Asked ? void(timer.is_over = !self.IsAwaited()) : self.OnWake(event);
+    };
     Link::fire = [](Link& link) noexcept -> Deferred* {
       auto& self = static_cast<Self&>(link);
       self.NapTimers()->Expedite(self);  // not over: who ends it takes the link out first; nothing if awake

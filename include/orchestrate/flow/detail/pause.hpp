@@ -14,6 +14,8 @@ struct Pause : Nap<Pause> {
   [[nodiscard]] ContextNode& NapContext() noexcept { return *core; }
   [[nodiscard]] TimerService*& NapTimers() noexcept { return timers; }
 
+  [[nodiscard]] bool IsAwaited() const noexcept { return core->waiters.HasNodes(); }
+
   void OnWake(TimerEvent event) noexcept {
     was_shut_down = event == TimerEvent::ShutDown;
     PostSecond();
@@ -35,6 +37,8 @@ struct Pause : Nap<Pause> {
   void PostSecond() noexcept {
     if (parties.Leave()) PostBelow(*core, *step);
   }
+
+  [[nodiscard]] Error ShutDownCancel() const noexcept;
 
   TaskCore* core = nullptr;
   WorkNode* step = nullptr;

@@ -109,11 +109,6 @@ ORCHESTRATE_API Error SlowEndOf(ContextNode& node) noexcept;
 // so it may be called under a lock; a deadline that has passed counts once EndOf() has seen it.
 [[nodiscard]] ORCHESTRATE_API bool IsMarkedEnded(ContextNode& node) noexcept;
 
-// Ends a scope; false when it has ended before.
-ORCHESTRATE_API bool EndScope(ContextNode& node, Error cause) noexcept;
-// Publishes that `node`, whose kEnded flag was just set, has ended: epoch, then everything linked below it.
-ORCHESTRATE_API void PublishEnd(ContextNode& node) noexcept;
-
 // One that refuses everything once the executor has ended, which it may at any moment after its last task.
 [[nodiscard]] inline Executor& ExecutorOf(const ContextNode& node) noexcept {
   return *node.scope->home->executor.load(sync::memory_order_acquire);
@@ -155,13 +150,5 @@ struct Deferred {
 ORCHESTRATE_API bool AddLink(ContextNode& node, Link& link);
 // True when `link` was still in place; false when it has fired (it is not firing any more).
 ORCHESTRATE_API bool RemoveLink(ContextNode& node, Link& link) noexcept;
-// Links `task`, which has no body on a thread, into `parent`, so that EndBound() is called when that ends.
-// False when `parent` is not its parent any more. Throws std::bad_alloc.
-ORCHESTRATE_API bool TieTask(TaskCore& task, ContextNode& parent);
-// Ties `node`, of which nothing below is linked yet, to `to` instead of its child `from`, if it is tied to
-// that.
-ORCHESTRATE_API void MoveTie(ContextNode& node, ContextNode& from, ContextNode& to) noexcept;
-// Forgets the links of a node that is being destroyed.
-ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
 
 }  // namespace orchestrate::inline v1::detail

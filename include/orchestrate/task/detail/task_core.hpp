@@ -106,7 +106,6 @@ inline void Unref(TaskCore& core) noexcept {
 }
 // Names a task that has no name.
 ORCHESTRATE_API void SetName(TaskCore& core, std::string_view name);
-ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 ORCHESTRATE_API std::source_location SiteOf(const TaskCore& core) noexcept;
 
 // ---- starting ----
@@ -114,19 +113,10 @@ ORCHESTRATE_API std::source_location SiteOf(const TaskCore& core) noexcept;
 ORCHESTRATE_API void Adopt(TaskCore& core, ContextNode& parent) noexcept;
 // Hands an adopted, unshared core whose second reference is the queue's to its executor.
 ORCHESTRATE_API void Submit(TaskCore& core) noexcept;
-// InARow: the thread does nothing between two such tasks, or ends the row.
-enum class Timing : std::uint8_t { Alone, InARow };
-// Runs a task on this thread if it is still in `from`; false when somebody was faster.
-ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = Timing::Alone) noexcept;
 // The WorkOps of every task.
 ORCHESTRATE_API void RunQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API void DropQueued(WorkNode& node) noexcept;
 ORCHESTRATE_API bool IsStaleEntry(const WorkNode& node) noexcept;
-// Why `verb` can start nothing below `parent`: the process was forked, or the executor takes no more work.
-// Empty when it can, and when the context has ended for another reason: that is the outcome then.
-[[nodiscard]] ORCHESTRATE_API Error RefusalOf(const char* verb, ContextNode& parent) noexcept;
-// The same for a verb that is still served while a runtime drains.
-[[nodiscard]] ORCHESTRATE_API Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept;
 
 // ---- ending ----
 ORCHESTRATE_API bool CancelTask(TaskCore& core, const Error& cause) noexcept;
@@ -169,6 +159,9 @@ struct ChainNode : Waiter {
 // Publishes the outcome of `node.successor`, for which BeginSet() was true, and has it told by the outermost
 // call of this thread, so that the length of a chain costs no stack. Gives up the reference.
 ORCHESTRATE_API void EndSetChained(ChainNode& node, BodyResult& result) noexcept;
+
+// Releases a node whose `release` runs code of the user: when all that were to be told of an end have been.
+ORCHESTRATE_API void SettleLater(ChainNode& node) noexcept;
 
 // Waits in the list of the task that the body of `successor` returned.
 struct FollowNode : ChainNode {
