@@ -49,7 +49,7 @@ bool RuntimeCore::IsRingOverdue() noexcept {
 }
 
 // Puts what is overdue in the deques into the ring, behind which the waiter queues what it waits for. Numbers
-// only grow, and the last item of a deque counts as taken by whatever thread: the same number is the same
+// only grow, and the last item of a deque counts as taken by any thread: the same number is the same
 // item.
 bool RuntimeCore::TakeOverdue() noexcept {
   const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));

@@ -235,7 +235,7 @@ void RuntimeCore::StopIntake() noexcept {
   phase_.store(Phase::Cancelling, std::memory_order_seq_cst);
   if (auto* root = ExecutorAccess::AttachmentOf(*this).load(std::memory_order_acquire)) root->CancelAll();
   timers_->Stop();
-  if (starved_.load(std::memory_order_relaxed)) DropQueued();  // nobody may ever come for it
+  if (starved_.load(std::memory_order_relaxed)) DropQueued();  // no thread may ever come for it
 }
 
 void RuntimeCore::DropQueued() noexcept {

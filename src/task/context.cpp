@@ -218,7 +218,7 @@ Context Runtime::Background() { return GetExecutor().Background(); }
 Context Context::WithCancel() const { return detail::Make<detail::ChildScope>(*this); }
 
 Context Context::WithDeadline(TimePoint deadline) const {
-  // Nobody could be told. In the child of a fork nothing new runs anyhow.
+  // No caller could be told. In the child of a fork nothing new runs anyhow.
   const detail::ExecutorUse executor(Node());
   if (executor->IsRunning() && !detail::IsForked()) {
     if (Error none = detail::TimersFailure(*executor, "Context::WithDeadline")) none.Rethrow();

@@ -62,7 +62,7 @@ ContextNode* FindEnded(ContextNode& node) noexcept {
     if ((at->state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0) return at;
     if ((at->flags & ContextNode::kShield) != 0) break;
   }
-  // The ancestors learn it, too: whatever is born below them looks no further than itself.
+  // The ancestors learn it, too: what is born below them looks no further than itself.
   for (ContextNode* at = &node; at != nullptr; at = at->parent) {
     at->seen_epoch.store(epoch, sync::memory_order_relaxed);
     if ((at->flags & ContextNode::kShield) != 0) break;

@@ -19,7 +19,7 @@ void Push(TaskCore*& first, TaskCore& core) noexcept {
   first = &core;
 }
 
-// Nobody will run a created task: whatever was attached to it ends too, and may look at it meanwhile.
+// No thread will run a created task: what was attached to it ends too, and may look at it meanwhile.
 bool EndsUnstarted(TaskCore& core) noexcept {
   core.refs.store(1, sync::memory_order_relaxed);
   CancelTask(core, Errc::Cancelled);

@@ -42,7 +42,7 @@ ForkRegion::Taken ForkRegion::TakeAny() noexcept {
   {
     const std::lock_guard lock(mutex_);
     for (piece = offered_.Front(); piece != nullptr; piece = offered_.Next(*piece)) {
-      if (!piece->Take()) continue;  // whoever did takes it out
+      if (!piece->Take()) continue;  // the thread that did takes it out
       piece->Unlink();
       break;
     }
@@ -66,7 +66,7 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
     const FrameScope frame(core_, &piece);
     Fork fork(*this, &piece);
     try {
-      ForkAccess::CheckUse(fork);  // what came before it was entered asked nobody here
+      ForkAccess::CheckUse(fork);  // what came before it was entered did not ask this thread
       piece.run(piece, fork);
       piece.succeeded = true;
     } catch (...) {
@@ -75,8 +75,8 @@ void ForkRegion::Work(ForkPiece& piece) noexcept {
     }
   }
   if (piece.error) NoteFailure(piece);
-  // The last access to the region and to whoever joins the piece: both may be gone then. Release pairs with
-  // the acquire of the join: the value or the error is visible.
+  // The last access to the region and to the fork that joins the piece: both may be gone then. Release pairs
+  // with the acquire of the join: the value or the error is visible.
   const auto waiting = piece.end.exchange(ForkPiece::kEnded, sync::memory_order_acq_rel);
   if (waiting != 0) reinterpret_cast<ThreadWait*>(waiting)->Finish();  // NOLINT: what WaitFor() put there
 }

@@ -62,10 +62,12 @@ ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;
 ORCHESTRATE_API std::uint64_t IdOf(TaskCore& core) noexcept;
-// `from` → Adopting → `to`, with `parent` unless it has one, and more flags; false when somebody was faster.
+// `from` → Adopting → `to`, with `parent` unless it has one, and more flags; false when another thread was
+// faster.
 ORCHESTRATE_API bool TryAdopt(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNode& parent,
                               std::uint32_t more_flags = 0) noexcept;
-// Created → Batched, with a reference to `parent` that the caller has taken; false when somebody was faster.
+// Created → Batched, with a reference to `parent` that the caller has taken; false when another thread was
+// faster.
 ORCHESTRATE_API bool TryAdoptBatched(TaskCore& core, ContextNode& parent) noexcept;
 // Before a wait that does not claim: a task of the batch that the caller runs in and that is not admitted yet
 // is handed to its executor, for the caller leaves its own admission unused meanwhile. False if it was none.
@@ -73,7 +75,7 @@ ORCHESTRATE_API bool LendAdmission(TaskCore& core) noexcept;
 // Ends a queued task that its executor does not take, in the name of `verb`, and gives up the queue's
 // reference.
 ORCHESTRATE_API void Refuse(TaskCore& core, const char* verb = "Invoke") noexcept;
-// Ends a task that never ran with somebody else's error; false when it is past that.
+// Ends a task that never ran with the error of another; false when it is past that.
 ORCHESTRATE_API bool EndUnrun(TaskCore& core, std::uint32_t from, const Error& error,
                               std::uint32_t to) noexcept;
 // What Await() does before it blocks: runs the task here when it can. An error when the wait could never end.

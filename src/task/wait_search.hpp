@@ -13,7 +13,7 @@ namespace orchestrate::inline v1::detail {
 // of threads, made anew for each question.
 //
 // A node is live when it may come to its end: so many of the nodes that it depends on are live as it needs,
-// which is all of them for a task, and one for a wait for any of several. Whatever runs, or depends on
+// which is all of them for a task, and one for a wait for any of several. What runs, or depends on
 // nothing known, is live. The rest can never end.
 class WaitSearch {
  public:

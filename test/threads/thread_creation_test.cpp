@@ -79,8 +79,12 @@ TEST_F(ThreadFaults, AnExecutorOfTheProgramWithoutTimersOfItsOwnRefusesWhatNeeds
     const Error limit = Thrown([&ctx] { (void)ctx.WithTimeout(1h); });
     const Error sleep = Sleep(ctx, 1h).Wait();
     const Error repeat = Repeat(ctx, 1h, [] {}).Wait();
+    const Error retry = Retry(ctx, {.first_delay = 1h}, [] { return Error(Errc::Closed); }).Wait();
+    Promise<int> promise{Where(ctx)};
+    const Error timeout = Timeout(ctx, promise.Task(), 1h).Wait();
     StopFailingThreads();
-    Conclude({NamesTheThread(limit), NamesTheThread(sleep), NamesTheThread(repeat)});
+    Conclude({NamesTheThread(limit), NamesTheThread(sleep), NamesTheThread(repeat), NamesTheThread(retry),
+              NamesTheThread(timeout)});
   };
   EXPECT_EXIT(run(), ExitedWithCode(kFine), "^$");
 }

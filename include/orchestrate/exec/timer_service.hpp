@@ -24,7 +24,7 @@ struct Timer : TimerNode {
   bool guarded = false;  // it is a GuardedTimer; lies in the padding of the node, as what follows
   bool asks = false;     // may be asked
   bool is_over = false;  // fires as shut down, at once
-  SecondOfTwo parties;   // of the owner, who may need it
+  SecondOfTwo parties;   // of the owner, which may need it
   void (*fire)(Timer&, TimerEvent) noexcept = nullptr;
 };
 

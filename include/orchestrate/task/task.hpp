@@ -211,7 +211,8 @@ auto MakeCall(F&& fn, const Where& where) {
 [[nodiscard]] ORCHESTRATE_API Error EmptyFunction(const char* verb) noexcept;
 [[nodiscard]] ORCHESTRATE_API Error EmptyTask(const char* verb) noexcept;
 
-// Makes an unshared task without a body one that has failed; what nobody reads goes where `where` says.
+// Makes an unshared task without a body one that has failed; an error that is not read goes where `where`
+// says.
 ORCHESTRATE_API void FailAtBirth(TaskCore& core, Error error, const Where& where) noexcept;
 [[nodiscard]] ORCHESTRATE_API Error RefusalAt(const char* verb, const Where& where);
 

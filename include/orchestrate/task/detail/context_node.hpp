@@ -29,7 +29,7 @@ struct ContextNode {
   static constexpr std::uint32_t kBodyGone = 256;  // of a kNoBody task: the callable was destroyed at its end
   static constexpr std::uint32_t kPinned =
       512;  // a task without a body on a thread keeps its parent for a moment
-  static constexpr std::uint32_t kWaited = 1024;    // somebody looks at the task's list of waiters, or did
+  static constexpr std::uint32_t kWaited = 1024;    // the task's list of waiters is looked at, or was
   static constexpr std::uint32_t kOpen = 2048;      // of an adopting task: others may set flags meanwhile
   static constexpr std::uint32_t kFollows = 4096;   // a waiter has to hear of the end of the task's context
   static constexpr std::uint32_t kUncalled = 8192;  // of an ended task: its callable is still to be destroyed

@@ -56,7 +56,7 @@ struct ORCHESTRATE_API ForkPiece : WorkNode, ListNode<> {
 
   sync::atomic<std::uint32_t> refs{2};
   sync::atomic<bool> taken{false};
-  sync::atomic<bool> stopped{false};         // nobody wants it any more
+  sync::atomic<bool> stopped{false};         // its result is of no use any more
   sync::atomic<std::uint32_t> failed_at{0};  // its place among the failures of the region; 0 = none
   std::uint32_t depth = 0;              // of the join or loop that it is a part of, among those of its owner
   sync::atomic<std::uintptr_t> end{0};  // 0, the ThreadWait of the fork that joins it, or kEnded
