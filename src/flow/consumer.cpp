@@ -11,6 +11,11 @@ namespace orchestrate::inline v1::detail {
 
 // ---- what all share ----
 
+void Consumer::Allocate(std::size_t limit) {
+  Crew::Allocate(limit);
+  elsewhere_.resize(limit + 1);
+}
+
 Pull Consumer::Accept(Member& member, TaskCore* core, std::uint64_t number) noexcept {
   if (core == nullptr) return Pull::Skip;
   RefNode(*parent_);
@@ -21,14 +26,39 @@ Pull Consumer::Accept(Member& member, TaskCore* core, std::uint64_t number) noex
   return Pull::Task;
 }
 
+bool Consumer::RunElsewhere(Member& member) noexcept {
+  if (IsOthers(member) && !NoteElsewhere(member)) {
+    SettleWith(member, {Errc::WouldDeadlock, "Consume: the task waits for this job"});
+    return true;
+  }
+  if (IsOthers(member) ? ParkOther(member) : Park(member)) return false;
+  Settle(member);  // it has ended
+  return true;
+}
+
+bool Consumer::NoteElsewhere(const Member& member) noexcept {
+  auto& dependency = elsewhere_[static_cast<std::size_t>(&member - members_)];
+  try {
+    dependency = std::make_unique<Dependency>();
+  } catch (...) {  // then a cycle through it is not found
+    return true;
+  }
+  return dependency->Begin(Owner(), *member.Task());
+}
+
 void Consumer::Settle(Member& member) noexcept {
   TaskCore& core = *member.Task();
-  if (core.PhaseNow() != kCompleted) {
-    const Error error = core.IsTerminal() ? ReadError(core) : Ended();
-    if (!WasStopped(core)) {
-      KeepError(member.mark / 2, error);
-      NoteFailure(error, member.mark / 2);
-    }
+  Error error;
+  if (core.PhaseNow() != kCompleted) error = core.IsTerminal() ? ReadError(core) : Ended();
+  SettleWith(member, WasStopped(core) ? Error() : error);
+}
+
+void Consumer::SettleWith(Member& member, const Error& error) noexcept {
+  TaskCore& core = *member.Task();
+  elsewhere_[static_cast<std::size_t>(&member - members_)].reset();
+  if (error) {
+    KeepError(member.mark / 2, error);
+    NoteFailure(error, member.mark / 2);
   }
   member.task.store(nullptr, sync::memory_order_relaxed);
   CountDone(member);

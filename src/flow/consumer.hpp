@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/flow/consume.hpp>
+#include <orchestrate/task/detail/wait_table.hpp>
 #include "flow/crew.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -16,14 +18,11 @@ class Consumer : public Crew {
   explicit Consumer(std::size_t total) noexcept : total_(total) {}
 
  protected:
+  void Allocate(std::size_t limit) override;
   void Prepare() noexcept override { state_->total.store(total_, sync::memory_order_relaxed); }
   void Abandon(const Error& error) noexcept override { Stop(error); }
   void Collect(BodyResult& result) noexcept override;
-  bool RunElsewhere(Member& member) noexcept override {
-    if (IsOthers(member) ? ParkOther(member) : Park(member)) return false;
-    Settle(member);  // it has ended
-    return true;
-  }
+  bool RunElsewhere(Member& member) noexcept override;
   void Settle(Member& member) noexcept override;
 
   // Gives `core` with its reference to `member`.
@@ -36,9 +35,13 @@ class Consumer : public Crew {
   static constexpr std::size_t kKept = 16;
   static bool IsOthers(const Member& member) noexcept { return (member.mark & 1) != 0; }
 
+  // That `member` waits for a task which another party has started; false when that waits for this job.
+  [[nodiscard]] bool NoteElsewhere(const Member& member) noexcept;
+  void SettleWith(Member& member, const Error& error) noexcept;
   void KeepError(std::uint64_t number, const Error& error) noexcept;
 
   const std::size_t total_;
+  std::vector<std::unique_ptr<Dependency>> elsewhere_;  // of each member that waits so, or has waited
   sync::atomic<bool> stopped_{false};
   Mutex mutex_;
   Error stop_error_;                        // under mutex_

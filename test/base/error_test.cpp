@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
-#include <pthread.h>
-
 #include <memory>
 #include <orchestrate/base/error.hpp>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <test/support/little_stack.hpp>
 
 namespace orchestrate {
 namespace {
@@ -264,19 +264,8 @@ TEST(Error, HoldsALongChainOfCausesWithoutStack) {
   EXPECT_GT(error.Message().size(), 200'000U);
 }
 
-// A thread with little stack, which no recursion over the depth would survive.
-void WithLittleStack(void* (*run)(void*)) {
-  pthread_attr_t attributes;
-  ASSERT_EQ(pthread_attr_init(&attributes), 0);
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, std::size_t{256} << 10), 0);
-  pthread_t thread;
-  ASSERT_EQ(pthread_create(&thread, &attributes, run, nullptr), 0);
-  pthread_join(thread, nullptr);
-  pthread_attr_destroy(&attributes);
-}
-
 TEST(Error, IsAsDeepAsMemoryAllows) {
-  WithLittleStack([](void*) -> void* {
+  test::WithLittleStack([] {
     Error error(std::make_error_code(std::errc::io_error), "disk is gone");
     for (std::size_t i = 0; i < 200'000; ++i) {
       error = Error::Join({{i, std::move(error)}});
@@ -286,7 +275,6 @@ TEST(Error, IsAsDeepAsMemoryAllows) {
     EXPECT_FALSE(error.Is(std::errc::no_space_on_device));
     EXPECT_LT(error.Message().size(), 8192U);
     error = {};
-    return nullptr;
   });
 }
 

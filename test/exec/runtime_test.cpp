@@ -162,6 +162,21 @@ TEST_P(RuntimeOnWorkers, RunReturnsAtOnceWhenNothingIsLeft) {
   EXPECT_FALSE(runtime_.Run());
 }
 
+TEST_P(RuntimeOnWorkers, RunReturnsWhenTheLastTimerIsDisarmed) {
+  const Watchdog watchdog;
+  for (int round = 0; round < 100; ++round) {
+    const auto sleep = Sleep(ctx_, 1h);
+    const auto repeat = Repeat(ctx_, 1h, [] {});
+    std::thread disarms([&] {
+      sleep.Cancel();
+      repeat.Cancel();
+    });
+    EXPECT_FALSE(runtime_.Run());
+    EXPECT_TRUE(sleep.IsDone() && repeat.IsDone());
+    disarms.join();
+  }
+}
+
 TEST_P(RuntimeOnWorkers, RunReturnsWhenTheLastOfATreeOfTasksHasEnded) {
   std::atomic<int> ran{0};
   struct Tree {

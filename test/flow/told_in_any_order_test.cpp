@@ -69,7 +69,7 @@ TEST_P(ToldInAnyOrder, ACopyMayDropCancelAndComplete) {
   Promise<int> other(ctx_);
   const auto after_other = other.Task().Then([](int value) { return value + 1; });
   auto never = std::make_unique<Promise<int>>(Where(ctx_));
-  const auto broken = never->Task().Then([](int) {});
+  const auto broken = never->Task().Then([](int) {}).Then([] {}).Then([] {});
   const Context context = ctx_.WithCancel();
   const auto cancelled = Promise<int>(Where(context)).Task();
   const auto limited = Timeout(ctx_, promise_.Task(), 1h);

@@ -82,6 +82,18 @@ TEST(WaitCycles, ThroughAJobOfTasksThatRanBeforeIsTold) {
   }
 }
 
+TEST(WaitCycles, ThroughAConsumerOfATaskThatRanBeforeIsTold) {
+  const Watchdog watchdog;
+  for (int round = 0; round < 20; ++round) {
+    ExpectOneTold(InACycleThrough([](const Context& ctx, const Task<void>& first) {
+      Channel<Task<void>> channel(1);
+      (void)channel.Send(first);
+      channel.Close();
+      return Consume(ctx, 2, channel);
+    }));
+  }
+}
+
 TEST(WaitCycles, ThroughATimeoutEndsWithIt) {
   const Watchdog watchdog;
   const auto told = InACycleThrough(

@@ -1,5 +1,3 @@
-#include <pthread.h>
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,6 +7,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/little_stack.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Destructors of values and callables may do what any code may, wherever the library runs them.
@@ -42,23 +41,7 @@ void DropAndWait(bool& waited) {
   waited = end.Wait().Is(Errc::Cancelled);
 }
 
-class Destructors : public WithRuntime {
- protected:
-  // Runs `fn` in a thread with 256 KiB of stack.
-  static void OnASmallStack(std::function<void()> fn) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, std::size_t{256} * 1024);
-    pthread_t thread{};
-    const auto run = [](void* argument) -> void* {
-      (*static_cast<std::function<void()>*>(argument))();
-      return nullptr;
-    };
-    ASSERT_EQ(pthread_create(&thread, &attributes, run, &fn), 0);
-    pthread_join(thread, nullptr);
-    pthread_attr_destroy(&attributes);
-  }
-};
+class Destructors : public WithRuntime {};
 INSTANTIATE_TEST_SUITE_P(Over, Destructors, Widths(), WidthName);
 
 TEST_P(Destructors, OfAValueMayWaitForWhatItDrops) {
@@ -131,7 +114,7 @@ Task<int> ChainOfPromises(const Context& context, Promise<int>& head, int links)
 }
 
 TEST_P(Destructors, OfAChainOfPromisesEndInALoop) {
-  OnASmallStack([this] {
+  WithLittleStack([this] {
     Promise<int> head(ctx_);
     const auto last = ChainOfPromises(ctx_, head, 100000);
     { const Promise<int> dropped = std::move(head); }
@@ -140,7 +123,7 @@ TEST_P(Destructors, OfAChainOfPromisesEndInALoop) {
 }
 
 TEST_P(Destructors, OfAChainOfFailedPromisesEndInALoop) {
-  OnASmallStack([this] {
+  WithLittleStack([this] {
     Promise<int> head(ctx_);
     const auto last = ChainOfPromises(ctx_, head, 100000);
     head.SetError(Errc::Closed);

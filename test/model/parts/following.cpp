@@ -38,7 +38,7 @@ struct Pending : TaskLayer {
   ModelTask* task;
 };
 
-const Register kFirstWaiter("task state", "AFirstWaiterHearsOfTheEndOfTheContext", [](Program& program) {
+const Register kFirstWaiter("following", "AFirstWaiterHearsOfTheEndOfTheContext", [](Program& program) {
   auto& state = Make<Pending>(program);
   auto& added = Make<bool>(false);
   program.Thread([&] {
@@ -49,7 +49,7 @@ const Register kFirstWaiter("task state", "AFirstWaiterHearsOfTheEndOfTheContext
   program.Finally([&] { state.CheckEnd(added ? 1 : 0); });
 });
 
-const Register kSetOrEnded("task state", "APromiseIsSetOrEndsWithItsContext", [](Program& program) {
+const Register kSetOrEnded("following", "APromiseIsSetOrEndsWithItsContext", [](Program& program) {
   auto& state = Make<Pending>(program);
   state.task->AddWaiter();
   program.Thread([&] {
@@ -60,7 +60,7 @@ const Register kSetOrEnded("task state", "APromiseIsSetOrEndsWithItsContext", []
   program.Finally([&] { state.CheckEnd(1); });
 });
 
-const Register kRunOrEnded("task state", "AQueuedTaskWithAWaiterRunsOrEndsWithItsContext",
+const Register kRunOrEnded("following", "AQueuedTaskWithAWaiterRunsOrEndsWithItsContext",
                            [](Program& program) {
                              auto& state = Make<Pending>(program);
                              state.task->act = ModelTask::Return;
@@ -125,7 +125,7 @@ struct Returned : Pending {
   ModelTask* outer;
 };
 
-const Register kReturnedSet("task state", "AReturnedTaskEndsTheOtherWheneverItEnds", [](Program& program) {
+const Register kReturnedSet("following", "AReturnedTaskEndsTheOtherWheneverItEnds", [](Program& program) {
   auto& state = Make<Returned>(program);
   program.Thread([&] { RunQueued(*state.outer); });
   program.Thread([&] { Complete(*state.task); });
@@ -136,7 +136,7 @@ const Register kReturnedSet("task state", "AReturnedTaskEndsTheOtherWheneverItEn
   });
 });
 
-const Register kReturnedCancel("task state", "AFollowingTaskIsCancelledOrHearsOfTheEnd",
+const Register kReturnedCancel("following", "AFollowingTaskIsCancelledOrHearsOfTheEnd",
                                [](Program& program) {
                                  auto& state = Make<Returned>(program);
                                  auto& cancelled = Make<bool>(false);
@@ -154,7 +154,7 @@ const Register kReturnedCancel("task state", "AFollowingTaskIsCancelledOrHearsOf
                                  });
                                });
 
-const Register kReturningCancel("task state", "ATaskIsCancelledWhileItsBodyReturnsAnother",
+const Register kReturningCancel("following", "ATaskIsCancelledWhileItsBodyReturnsAnother",
                                 [](Program& program) {
                                   auto& state = Make<Returned>(program);
                                   program.Thread([&] { RunQueued(*state.outer); });
