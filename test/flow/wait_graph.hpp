@@ -41,23 +41,29 @@ struct WaitGraph {
   }
   Vertex& At(int v) { return all[static_cast<std::size_t>(v)]; }
 
-  // The body may run what `v` needs, and so end it.
-  bool Serve(int v, int body) {
+  // The body may run what `v` needs, and so end it. Below a timeout that is what nothing else may run, and
+  // what follows something that it has run: a worker runs the rest, when there is one.
+  bool Serve(int v, int body, bool below_timeout = false) {
     Vertex& vertex = At(v);
     if (vertex.ended) return true;
     switch (vertex.kind) {
       case Kind::Chain:
-        vertex.ended = Serve(vertex.deps[0], body) && (vertex.home == Home::Pool || vertex.owner == body);
+        vertex.ended = Serve(vertex.deps[0], body, below_timeout) &&
+                       (vertex.home == Home::Pool ? !below_timeout || ran_ : vertex.owner == body);
         break;
       case Kind::Returned:
+        vertex.ended = Serve(vertex.deps[0], body, below_timeout);
+        break;
       case Kind::Timed:
-        vertex.ended = Serve(vertex.deps[0], body);
+        vertex.ended = Serve(vertex.deps[0], body, true);
         break;
       case Kind::Behind:
         vertex.ended = vertex.owner == body;
+        ran_ = ran_ || vertex.ended;
         break;
       case Kind::Extra:
         vertex.ended = At(body).owner == vertex.owner;
+        ran_ = ran_ || vertex.ended;
         break;
       default:
         break;
@@ -140,13 +146,18 @@ struct WaitGraph {
   std::vector<Vertex> all;
 
  private:
+  bool ran_ = false;  // something, for the target that is looked at
+
   using Need = std::pair<std::vector<int>, std::size_t>;
   static Need Nothing() { return {{}, 0}; }
   static Need AllOf(const std::vector<int>& deps) { return {deps, deps.size()}; }
 
   bool WaitAll(int body, const std::vector<int>& targets) {
     bool told = false;
-    for (const int target : targets) (void)Serve(target, body);
+    for (const int target : targets) {
+      ran_ = false;
+      (void)Serve(target, body);
+    }
     for (const int target : targets) {
       if (At(target).ended) continue;
       At(body).waits_for = {target};

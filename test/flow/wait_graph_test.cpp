@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -35,6 +36,23 @@ class LiveGraph {
     for (int count = chance_(8); count > 0; --count) AddDerived();
     started_.Wait();
     manual_.RunUntilIdle();
+  }
+
+  // The graph, and what its bodies have done.
+  [[nodiscard]] std::string Describe() {
+    static constexpr const char* kKinds[] = {"body",   "chain", "returned", "retried", "timed",
+                                             "behind", "above", "job",      "extra"};
+    static constexpr const char* kHomes[] = {"pool", "manual", "strand"};
+    std::string text;
+    for (std::size_t v = 0; v < graph_.all.size(); ++v) {
+      const WaitGraph::Vertex& vertex = graph_.all[v];
+      text += "  " + std::to_string(v) + ' ' + kKinds[static_cast<std::size_t>(vertex.kind)] + " (" +
+              kHomes[static_cast<std::size_t>(vertex.home)] + ", owner " + std::to_string(vertex.owner) +
+              ") of";
+      for (const int dep : vertex.deps) text += ' ' + std::to_string(dep);
+      text += '\n';
+    }
+    return text + steps_;
   }
 
   // Lets one body after the other wait, for random targets. Whether all were told what they should have been.
@@ -167,9 +185,16 @@ class LiveGraph {
         end_.Wait();
       }));
     }
+    const bool goes_on = !waits && (!body.any || told);  // perhaps when a worker has run what it needs
     body.go.Open();
-    EXPECT_TRUE(Eventually([&] { return body.has_left || probe_has_run_; }));
-    if (waits || (body.any && !told)) return !body.has_left || !body.error.Is(Errc::WouldDeadlock);
+    EXPECT_TRUE(Eventually([&] { return body.has_left || (!goes_on && probe_has_run_); }));
+    steps_ += "  body " + std::to_string(index) + (body.any ? " any of" : " all of");
+    for (const int target : body.targets) steps_ += ' ' + std::to_string(target);
+    steps_ += told ? ", to be told" : ", not to be told";
+    steps_ += waits ? ", waits" : ", goes on";
+    steps_ +=
+        body.has_left ? "; left: " + (body.error ? body.error.Message() : "no error") + '\n' : "; waits\n";
+    if (!goes_on) return !body.has_left || !body.error.Is(Errc::WouldDeadlock);
     return body.has_left && told == body.error.Is(Errc::WouldDeadlock);
   }
 
@@ -196,6 +221,7 @@ class LiveGraph {
   std::vector<std::unique_ptr<Strand>> strands_;
   std::vector<std::unique_ptr<Strand>> upper_;
   std::vector<int> at_strand_;
+  std::string steps_;
   std::vector<Task<void>> tasks_;
   std::vector<Task<void>> probes_;
 };
@@ -208,7 +234,8 @@ TEST(WaitGraph, TellsExactlyTheWaitsThatCloseACycle) {
   Runtime runtime(kBodies);
   for (int i = 0; i < kGraphs; ++i) {
     Chance chance(seed, i);
-    ASSERT_TRUE(LiveGraph(runtime, chance).RunAll()) << "graph " << i << " of seed " << seed;
+    LiveGraph graph(runtime, chance);
+    ASSERT_TRUE(graph.RunAll()) << "graph " << i << " of seed " << seed << ":\n" << graph.Describe();
   }
 }
 

@@ -136,23 +136,21 @@ const Register kReturnedSet("following", "AReturnedTaskEndsTheOtherWheneverItEnd
   });
 });
 
-const Register kReturnedCancel("following", "AFollowingTaskIsCancelledOrHearsOfTheEnd",
-                               [](Program& program) {
-                                 auto& state = Make<Returned>(program);
-                                 auto& cancelled = Make<bool>(false);
-                                 RunQueued(*state.outer);
-                                 program.Thread([&] { cancelled = CancelTask(*state.outer, Ended()); });
-                                 program.Thread([&] {
-                                   Complete(*state.task);
-                                   Unref(*state.task);
-                                 });
-                                 program.Finally([&] {
-                                   Check(state.outer->PhaseNow() ==
-                                             (cancelled ? detail::kCancelled : detail::kCompleted),
-                                         "Cancel() says which");
-                                   state.LetGo();
-                                 });
-                               });
+const Register kReturnedCancel("following", "AFollowingTaskIsCancelledOrHearsOfTheEnd", [](Program& program) {
+  auto& state = Make<Returned>(program);
+  auto& cancelled = Make<bool>(false);
+  RunQueued(*state.outer);
+  program.Thread([&] { cancelled = CancelTask(*state.outer, Ended()); });
+  program.Thread([&] {
+    Complete(*state.task);
+    Unref(*state.task);
+  });
+  program.Finally([&] {
+    Check(state.outer->PhaseNow() == (cancelled ? detail::kCancelled : detail::kCompleted),
+          "Cancel() says which");
+    state.LetGo();
+  });
+});
 
 const Register kReturningCancel("following", "ATaskIsCancelledWhileItsBodyReturnsAnother",
                                 [](Program& program) {
