@@ -97,15 +97,16 @@ void RuntimeCore::DropStale(Slot& slot) noexcept {
   while (count > 0) PutBack(&slot, *live[--count]);
 }
 
-// One thread at a time, so that the place in front is free for what it finds.
+// One thread at a time, so that the place in front is free for what it finds. What it has put there before
+// may be stale by now.
 void RuntimeCore::DropStaleInjected() noexcept {
   if (drops_stale_.exchange(true, std::memory_order_acquire)) return;
-  for (std::uint32_t i = 0; i < 2 * kLeftBehind && front_.load(std::memory_order_relaxed) == nullptr; ++i) {
-    WorkNode* node = injected_.TryPop();
+  for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
+    WorkNode* node = TakeInjected();
     if (node == nullptr) break;
     if (!IsStale(*node)) {
       PutInFront(*node);
-      continue;
+      break;
     }
     node->ops->run(*node);
     outside_ran_.fetch_add(1, std::memory_order_release);

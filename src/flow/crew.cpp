@@ -352,10 +352,6 @@ std::size_t WidthOfCrew(const Crew& crew) noexcept { return crew.Width(); }
 void CloseCrew(Crew& crew) noexcept { crew.Close(); }
 void DeleteCrew(Crew& crew) noexcept { delete &crew; }
 
-void FinishCrew(WorkNode& owner, Crew& crew) noexcept {
-  auto& core = static_cast<TaskCore&>(owner);
-  if (core.successor != nullptr) PostSuccessor(core);
-  crew.Complete();
-}
+void FinishCrew(Crew& crew) noexcept { crew.Complete(); }
 
 }  // namespace orchestrate::inline v1::detail

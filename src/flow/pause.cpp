@@ -1,6 +1,7 @@
 #include <orchestrate/flow/detail/pause.hpp>
 
 #include "exec/scheduling.hpp"
+#include "task/frame.hpp"
 #include "task/root_node.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -32,6 +33,8 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until, const char* 
   PostSecond();
   return {};
 }
+
+bool Pause::IsAwaited() const noexcept { return core->waiters.HasNodes() || IsOfBody(*core); }
 
 Error Pause::Finish() noexcept {
   if (std::exchange(is_pending, false)) timers->RemovePending();

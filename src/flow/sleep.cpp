@@ -59,7 +59,7 @@ struct SleepCore final : ValueCore<void>, Nap<SleepCore>, Waiter {
     bool awaited = false;
     waiters.WithLock(
         [this, &awaited](Waiter*& first) { awaited = first != this || Waiter::next != nullptr; });
-    return awaited;
+    return awaited || IsOfBody(*this);
   }
 
   void OnWake(TimerEvent event) noexcept {

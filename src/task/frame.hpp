@@ -87,6 +87,8 @@ ORCHESTRATE_API Error CannotEnd(const TaskCore& core) noexcept;
 ORCHESTRATE_API TimePoint NowOf(const TaskCore& core) noexcept;
 // False when `until` (by the task's clock) passed first.
 ORCHESTRATE_API bool AwaitUntil(TaskCore& core, TimePoint until, Error& failure) noexcept;
+// True of what a body has started that has not left: it may be about to wait for that.
+[[nodiscard]] ORCHESTRATE_API bool IsOfBody(const TaskCore& core) noexcept;
 // Until the end of `core`; an error when it may not be waited for, or why `context` ended first.
 [[nodiscard]] ORCHESTRATE_API Error AwaitUnder(TaskCore& core, ContextNode& context) noexcept;
 ORCHESTRATE_API TaskState StateOf(const TaskCore& core) noexcept;
@@ -99,7 +101,6 @@ enum class Spare : std::uint8_t { None, Left, Taken };
 
 void DestroyCore(TaskCore& core) noexcept;  // which has no references
 bool PostTask(TaskCore& core) noexcept;     // false: intake has stopped
-void PostSuccessor(TaskCore& core) noexcept;
 // By the thread that has a queue's entry of a task which was started or ended otherwise.
 void LeaveEntry(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core) noexcept;  // before anybody can run it

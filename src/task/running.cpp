@@ -92,7 +92,6 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
 
 bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
   if (!TryStart(core, from)) return false;
-  if (core.successor != nullptr) PostSuccessor(core);
   auto none = Spare::None;
   RunStarted(core, timing, none);
   return true;
@@ -102,7 +101,6 @@ void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   auto spare = Spare::Left;
   if (TryStart(core, kQueued)) {
-    if (core.successor != nullptr) PostSuccessor(core);
     RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare);
   } else {
     LeaveEntry(core);
@@ -122,10 +120,8 @@ void DropQueued(WorkNode& node) noexcept {
   }
 }
 
-// The thread that has started it has posted its successor; a task that follows another one has none.
 void LeaveEntry(TaskCore& core) noexcept {
   if (!core.IsTerminal()) return;
-  if (core.successor != nullptr) PostSuccessor(core);
   DiscardCallable(core);
 }
 
@@ -144,11 +140,6 @@ void Refuse(TaskCore& core, const char* verb) noexcept {
   }
   LeaveEntry(core);
   Unref(core);
-}
-
-void PostSuccessor(TaskCore& core) noexcept {
-  TaskCore* next = std::exchange(core.successor, nullptr);
-  PostBelow(*next, *next);
 }
 
 }  // namespace orchestrate::inline v1::detail

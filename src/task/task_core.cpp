@@ -78,6 +78,12 @@ Error ReadError(TaskCore& core) noexcept {
   return core.error.Get();
 }
 
+bool IsOfBody(const TaskCore& core) noexcept {
+  const ContextNode* parent = core.parent;
+  if (parent == nullptr || (parent->flags & ContextNode::kTask) == 0) return false;
+  return (parent->state.load(sync::memory_order_acquire) & ContextNode::kPhaseMask) < kCompleted;
+}
+
 TaskState StateOf(const TaskCore& core) noexcept {
   const auto state = core.state.load(sync::memory_order_acquire);
   switch (state & ContextNode::kPhaseMask) {

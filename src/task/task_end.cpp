@@ -225,11 +225,12 @@ struct Telling {
   TaskCore* spare = nullptr;  // which the last to be told may take a reference of
 };
 
-// Returns the first of the continuations that this worker has to run now; the others follow one another.
-// Before the last is told, `spare` is offered: that one may be run and gone before this call returns.
+// Returns the continuation that this worker has to run next, if there is one only: several go where all
+// workers take them in the order of their registration. Before the last is told, `spare` is offered: that one
+// may be run and gone before this call returns.
 TaskCore* TellAll(TaskCore& core, Waiter* newest, TaskCore** spare = nullptr) noexcept {
   TaskCore* first = nullptr;
-  TaskCore* last = nullptr;
+  bool several = false;
   for (Waiter* at = WaiterList<TaskCore>::Reverse(newest); at != nullptr;) {
     Waiter& waiter = *at;
     at = at->next;
@@ -239,11 +240,13 @@ TaskCore* TellAll(TaskCore& core, Waiter* newest, TaskCore** spare = nullptr) no
     const auto* runtime = RuntimeOf(*next);
     if (runtime == nullptr || runtime != t_thread.runtime || t_thread.slot == nullptr) {
       PostBelow(*next, *next);
-    } else if (last == nullptr) {
-      first = last = next;
+    } else if (first == nullptr && !several) {
+      first = next;
     } else {
-      last->successor = next;  // posted when `last` begins, so that they start in the order of registration
-      last = next;
+      several = true;
+      if (first != nullptr) PostLastBelow(*first, *first);
+      first = nullptr;
+      PostLastBelow(*next, *next);
     }
   }
   return first;

@@ -57,8 +57,7 @@ using CollectFn = void (*)(TaskCore& core, TaskList& tasks, BodyResult& result);
 
 ORCHESTRATE_API void HelpCrew(Crew& crew) noexcept;  // runs some of its tasks on a thread that waits for it
 [[nodiscard]] ORCHESTRATE_API std::size_t WidthOfCrew(const Crew& crew) noexcept;
-ORCHESTRATE_API void FinishCrew(WorkNode& owner,
-                                Crew& crew) noexcept;  // runs as a piece of work when all have left
+ORCHESTRATE_API void FinishCrew(Crew& crew) noexcept;  // runs as a piece of work when all have left
 ORCHESTRATE_API void CloseCrew(Crew& crew) noexcept;   // destroys what the user gave
 ORCHESTRATE_API void DeleteCrew(Crew& crew) noexcept;
 
@@ -76,7 +75,7 @@ struct CrewBlock final : std::conditional_t<std::is_void_v<T>, JobCore, ValueCor
   static CrewBlock& Self(WorkNode& node) noexcept {
     return static_cast<CrewBlock&>(static_cast<TaskCore&>(node));
   }
-  static void Run(WorkNode& node) noexcept { FinishCrew(node, *Self(node).crew); }
+  static void Run(WorkNode& node) noexcept { FinishCrew(*Self(node).crew); }
   static void Invoke(TaskCore& /*core*/, BodyResult& /*result*/) noexcept {}
   static void Destroy(TaskCore& core, unsigned parts) noexcept {
     if ((parts & kCallable) != 0 && Self(core).crew != nullptr) CloseCrew(*Self(core).crew);

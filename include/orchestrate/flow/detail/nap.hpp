@@ -10,7 +10,7 @@ namespace orchestrate::inline v1::detail {
 //   ContextNode& NapContext() noexcept       whose end wakes it; it carries the executor, too
 //   TimerService*& NapTimers() noexcept      kept, since a task's executor may go at once when the task ends;
 //                                            set while it is linked
-//   bool IsAwaited() noexcept                whether anything waits for its end; under a lock
+//   bool IsAwaited() noexcept                whether anything waits for its end, or may soon; under a lock
 //   void OnWake(TimerEvent event) noexcept   on the thread of the timers, once after each Arm(): no user code
 template <class Self>
 struct Nap : Timer, Link {

@@ -14,7 +14,7 @@ struct Pause : Nap<Pause> {
   [[nodiscard]] ContextNode& NapContext() noexcept { return *core; }
   [[nodiscard]] TimerService*& NapTimers() noexcept { return timers; }
 
-  [[nodiscard]] bool IsAwaited() const noexcept { return core->waiters.HasNodes(); }
+  [[nodiscard]] bool IsAwaited() const noexcept;
 
   void OnWake(TimerEvent event) noexcept {
     was_shut_down = event == TimerEvent::ShutDown;

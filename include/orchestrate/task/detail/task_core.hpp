@@ -83,9 +83,8 @@ struct TaskCore : WorkNode, ContextNode {
   sync::atomic<std::uintptr_t> site;  // a source_location, or with bit 0 set a SiteInfo with a name
   sync::atomic<std::uint64_t> id{0};  // given on first request
   union {
-    TaskCore* successor = nullptr;  // the next continuation of the same predecessor, posted when this starts
-    TimerService* timers;           // of a sleep, which has no body to start
-    ChainNode* place;               // of an attached or flattened task: its node in the list of the other one
+    ChainNode* place = nullptr;  // of an attached or flattened task: its node in the list of the other one
+    TimerService* timers;        // of a sleep
   };
 };
 
