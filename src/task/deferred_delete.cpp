@@ -51,9 +51,11 @@ void Drain(DeferredDeletes& lists) noexcept {
   for (;;) {
     if (TaskCore* core = Pop(lists.uncalled)) {
       is_own_thread ? HandToWorker(*core) : Discard(*core);
-    } else if (TaskCore* unnoted = Pop(lists.unnoted)) {
-      NoteEnded(*unnoted);
-      Unref(*unnoted);
+    } else if (!lists.unnoted.empty()) {
+      TaskCore& unnoted = *lists.unnoted.back();
+      lists.unnoted.pop_back();
+      NoteEnded(unnoted);
+      Unref(unnoted);
     } else if (TaskCore* dead = Pop(lists.dead)) {
       is_own_thread ? DeleteOnWorker(*dead) : EndAndDestroy(*dead);
     } else {
@@ -82,9 +84,13 @@ void DiscardLater(TaskCore& core) noexcept {
 }
 
 void NoteEndedLater(TaskCore& core) noexcept {
-  Ref(core);
   const DeferralScope scope;
-  Push(Lists().unnoted, core);
+  try {
+    Lists().unnoted.push_back(&core);
+    Ref(core);
+  } catch (...) {
+    NoteEnded(core);
+  }
 }
 
 void DiscardCallable(TaskCore& core) noexcept {

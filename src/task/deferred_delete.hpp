@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/thread_state.hpp"
 
@@ -13,7 +15,9 @@ namespace orchestrate::inline v1::detail {
 struct DeferredDeletes {
   TaskCore* dead = nullptr;      // blocks without a reference
   TaskCore* uncalled = nullptr;  // ended tasks with a callable, each with a reference
-  TaskCore* unnoted = nullptr;   // ended tasks that an observer has not heard of, each with a reference
+  // Ended tasks that an observer has not heard of, each with a reference; a stale entry of theirs may still
+  // lie in a queue, which has their link.
+  std::vector<TaskCore*> unnoted;
 };
 
 // Around code that must not be interrupted by code of the user.
@@ -59,7 +63,7 @@ void DeleteLater(TaskCore& core) noexcept;
 // reference.
 void DiscardLater(TaskCore& core) noexcept;
 
-// Has the observer called for a task that has ended and lies in no queue.
+// Has the observer called for a task that has ended; at once without memory.
 void NoteEndedLater(TaskCore& core) noexcept;
 
 // The same as DiscardLater() at once, if the callable is still there: by the last user of the task's queue
