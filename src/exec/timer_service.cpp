@@ -227,6 +227,8 @@ TimerService::TimerService(const ClockSource& clock, std::unique_ptr<Driver> dri
 TimerService::TimerService(const ClockSource& clock, TimersByHand /*by_hand*/)
     : impl_(std::make_unique<Impl>(clock, nullptr)) {}
 
+TimerService::TimerService(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
 TimerService::~TimerService() { Stop(); }
 
 TimePoint TimerService::Now() const noexcept { return impl_->Now(); }
@@ -361,11 +363,14 @@ bool detail::AreClosedTimers(const TimerService& timers) noexcept {
 }
 
 TimerService& detail::ClosedTimers() noexcept {
+  // Made without memory, and never destroyed.
+  alignas(TimerService::Impl) static unsigned char impl_storage[sizeof(TimerService::Impl)];
   static TimerService& timers = []() -> TimerService& {
-    auto& made =
-        *::new (static_cast<void*>(closed_storage)) TimerService(ClockSource::Steady(), TimersByHand());
-    made.Close();
-    return made;
+    auto* impl = ::new (static_cast<void*>(impl_storage)) TimerService::Impl(ClockSource::Steady(), nullptr);
+    auto* made =
+        ::new (static_cast<void*>(closed_storage)) TimerService(std::unique_ptr<TimerService::Impl>(impl));
+    made->Close();
+    return *made;
   }();
   return timers;
 }

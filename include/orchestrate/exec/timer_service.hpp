@@ -137,7 +137,9 @@ class ORCHESTRATE_API TimerService {
   void JumpWhen(bool (*idle)(void*) noexcept, void* context) noexcept;
 
  private:
+  friend TimerService& detail::ClosedTimers() noexcept;
   struct Impl;
+  explicit TimerService(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
 
