@@ -35,8 +35,15 @@ void Discard(TaskCore& core) noexcept {
   Unref(core);
 }
 
-// On one of the library's own threads: a worker gives up the last reference instead.
-void HandToWorker(TaskCore& core) noexcept { PostBelow(core, core); }
+// On one of the library's own threads: a worker gives up the last reference instead, one of the default
+// runtime for what has no context.
+void HandToWorker(TaskCore& core) noexcept {
+  try {
+    PostBelow(core.scope != nullptr ? static_cast<ContextNode&>(core) : DefaultRoot(), core);
+  } catch (...) {  // there is no worker to be had
+    Discard(core);
+  }
+}
 
 void DeleteOnWorker(TaskCore& core) noexcept {
   // What was made without a body has no callable, and a job destroyed its own when it ended.

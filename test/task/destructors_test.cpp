@@ -85,6 +85,18 @@ TEST_P(Destructors, OfACancelledCallableMayWaitForItsContinuation) {
   EXPECT_TRUE(waited);
 }
 
+TEST_P(Destructors, OfACallableWithoutAContextRunOnAWorkerToo) {
+  const Watchdog watchdog;
+  Gate slept;
+  const auto before = NewTask([] { return 1; });  // never started
+  const auto next = before.Then([at_end = AtEnd([&] {
+                                   (void)Sleep(ctx_, 1ms).Wait();  // on the timers' thread for ever
+                                   slept.Open();
+                                 })](int) {});
+  EXPECT_TRUE(Timeout(ctx_, next, 5ms).Wait().Is(Errc::DeadlineExceeded));
+  slept.Wait();
+}
+
 TEST_P(Destructors, OfABodyInsideAWaitAreNotPutOff) {
   bool done = false;
   const auto drops = [this, &done] {
