@@ -84,7 +84,7 @@ Error CannotBegin(const TaskCore& core) noexcept {
 // Why this wait, which is entered by the call, can never end. What it waits for may have been queued behind
 // this body since the last look: then that is run, and the result is as before the wait.
 Error EnterWait(BlockedWait& wait, TaskCore& core) noexcept {
-  for (;;) {
+  for (bool again = false;;) {
     Error failure = CannotBegin(core);
     if (!failure) failure = wait.Enter(TargetsOf(core));
     if (!failure || !failure.Is(Errc::WouldDeadlock)) return failure;
@@ -93,7 +93,8 @@ Error EnterWait(BlockedWait& wait, TaskCore& core) noexcept {
     if (claimed == Claimed::NoStack) {
       return {Errc::OutOfResources, "Wait: no memory for a stack to run the task on"};
     }
-    if (claimed == Claimed::Nothing) return failure;
+    // What closed the cycle may have been cancelled before the claim: then there is none at the second look.
+    if (claimed == Claimed::Nothing && std::exchange(again, true)) return failure;
   }
 }
 
