@@ -22,7 +22,7 @@ Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
     case ChannelWait::Closed:
       return Errc::Closed;
     case ChannelWait::Ended:
-      return EndOf(*node);
+      return node != nullptr ? EndOf(*node) : Error();  // never null: without a context none has ended
     case ChannelWait::OutOfMemory:
       return Errc::OutOfResources;
     default:
