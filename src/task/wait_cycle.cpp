@@ -9,10 +9,12 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-// Whether a body that waits may wait for the end of `core`. Under the list's lock, so that a waiter that
-// comes later sees what this thread has entered before.
+// Whether a body that waits, or another task, may wait for the end of `core`. One that comes later sees what
+// this thread has entered before: a waiter by the list's lock, another task by this release, which pairs with
+// the acquire in NoteWaited().
 bool IsAwaited(TaskCore& core) noexcept {
   if ((core.flags & ContextNode::kAdmitted) != 0) return true;
+  if ((core.state.fetch_or(0, sync::memory_order_acq_rel) & ContextNode::kNeeded) != 0) return true;
   bool awaited = false;
   core.waiters.WithLock([&awaited](Waiter*& first) {
     for (Waiter* at = first; at != nullptr; at = at->next) awaited = awaited || !IsOutsider(*at);
@@ -33,6 +35,20 @@ std::uint64_t NextNumber() noexcept {
   static constinit sync::atomic<std::uint64_t> last{0};
   return last.fetch_add(1, sync::memory_order_relaxed) + 1;
 }
+
+// Whether `core`, whose dependency is in the table, can never end because of it.
+bool ClosesCycle(TaskCore& core) noexcept {
+  try {
+    WaitSearch search;
+    search.FromTask(core);
+    return search.FoundCycle();
+  } catch (...) {  // without memory nothing is found
+    return false;
+  }
+}
+
+// Of those that close one cycle together, one is refused: the others look again when it has left the table.
+constinit Mutex g_refusing;
 
 }  // namespace
 
@@ -104,14 +120,10 @@ bool Dependency::Begin(TaskCore& outer, TaskCore& inner, Kind kind) noexcept {
     of_job_.is_timed = of_task_.is_timed;
     AddWaitLink(of_job_);
   }
-  if (kind == Kind::Timed || !IsAwaited(outer)) return true;
-  try {
-    WaitSearch search;
-    search.FromTask(outer);
-    if (!search.FoundCycle()) return true;
-  } catch (...) {  // the same
-    return true;
-  }
+  if (kind == Kind::Timed || !NoteWaited(inner, ContextNode::kNeeded)) return true;
+  if (!IsAwaited(outer) || !ClosesCycle(outer)) return true;
+  const std::lock_guard lock(g_refusing);
+  if (!ClosesCycle(outer)) return true;
   End();
   return false;
 }

@@ -27,12 +27,12 @@ struct ContextNode {
   static constexpr std::uint32_t kTaken = 64;      // the task's value was moved out
   static constexpr std::uint32_t kNoBody = 128;    // completed from outside
   static constexpr std::uint32_t kBodyGone = 256;  // of a kNoBody task: the callable was destroyed at its end
-  static constexpr std::uint32_t kPinned =
-      512;  // a task without a body on a thread keeps its parent for a moment
-  static constexpr std::uint32_t kWaited = 1024;    // the task's list of waiters is looked at, or was
-  static constexpr std::uint32_t kOpen = 2048;      // of an adopting task: others may set flags meanwhile
-  static constexpr std::uint32_t kFollows = 4096;   // a waiter has to hear of the end of the task's context
+  static constexpr std::uint32_t kPinned = 512;    // a task without a body on a thread keeps its parent
+  static constexpr std::uint32_t kWaited = 1024;   // the task's list of waiters is looked at, or was
+  static constexpr std::uint32_t kOpen = 2048;     // of an adopting task: others may set flags meanwhile
+  static constexpr std::uint32_t kFollows = 4096;  // a waiter has to hear of the end of the task's context
   static constexpr std::uint32_t kUncalled = 8192;  // of an ended task: its callable is still to be destroyed
+  static constexpr std::uint32_t kNeeded = 16384;   // the end of another task depends on this one's, or did
   // Bits of `flags`, fixed once others can see the node.
   static constexpr std::uint32_t kTask = 1;
   static constexpr std::uint32_t kRoot = 2;
@@ -40,8 +40,7 @@ struct ContextNode {
   static constexpr std::uint32_t kDeadline = 8;   // it or an ancestor has one
   static constexpr std::uint32_t kObserved = 16;  // its runtime has an observer
   static constexpr std::uint32_t kSpawned = 32;   // the observer was told of the task
-  static constexpr std::uint32_t kAdmitted =
-      64;  // of a job, which is the nearest task upwards and waits for it
+  static constexpr std::uint32_t kAdmitted = 64;  // of a job: the nearest task upwards, which waits for it
 
   ContextNode(ContextNode* parent_node, ScopeNode* nearest_scope, std::uint32_t node_flags,
               std::uint32_t first_refs) noexcept
