@@ -39,7 +39,9 @@ TEST(RealRepeat, GoesOnAfterFailures) {
     (void)Sleep(50ms).Wait();
     job.Cancel();
     (void)job.Wait();
-    EXPECT_EQ(job.Failures(), job.Runs());
+    // What a call returns that runs when the job is cancelled is no failure.
+    EXPECT_LE(job.Failures(), job.Runs());
+    EXPECT_GE(job.Failures() + 1, job.Runs());
     return job.Runs() >= 2;
   }));
 }
