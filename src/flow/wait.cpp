@@ -205,7 +205,8 @@ class AnyOf {
   }
   // One task of the caller's own batch takes its admission over.
   void Lend() noexcept {
-    for (std::size_t i = 0; i < size_ && !has_lent_; ++i) has_lent_ = LendAdmission(*places_[i].core);
+    std::size_t i = 0;
+    while (i < size_ && !LendAdmission(*places_[i].core)) ++i;
   }
   // Until one or the context has ended, or none ever can.
   [[nodiscard]] Error WaitBlocked(AnyWait& wait, ContextNode* context) noexcept {
@@ -220,13 +221,8 @@ class AnyOf {
         wait.Sleep();
         continue;
       }
-      if (Error error = blocked.Enter({.at = at,
-                                       .data = places_,
-                                       .count = size_,
-                                       .kind = WaitTargets::Kind::Any,
-                                       .has_lent = has_lent_})) {
-        return error;
-      }
+      const WaitTargets any{.at = at, .data = places_, .count = size_, .kind = WaitTargets::Kind::Any};
+      if (Error error = blocked.Enter(any)) return error;
       wait.Sleep();
     }
     return {};
@@ -243,7 +239,6 @@ class AnyOf {
   std::unique_ptr<Place[]> many_;
   Place* places_ = few_;
   std::size_t size_ = 0;
-  bool has_lent_ = false;
 };
 
 Result<std::size_t> AnyOf::Wait(ContextNode* context) noexcept {

@@ -232,6 +232,8 @@ void Fork::WaitFor(detail::ForkPiece& piece, bool helping) noexcept {
   if (has_ended()) return;
   detail::ThreadWait wait(region_.Runtime());
   if (wait.Failure()) {  // no spare worker: it keeps its own
+    detail::BlockedWait blocked(wait);
+    blocked.EnterPiece(piece);
     while (!has_ended()) std::this_thread::yield();
     return;
   }

@@ -17,6 +17,7 @@ struct Frame {
   Frame* outer;
   const ForkPiece* piece = nullptr;  // of a fork: the part of `core` that this is
   FrameLinks* links = nullptr;       // how others find it, once its thread has waited (wait_table.cpp)
+  bool is_batched = false;           // it was started before its job had queued it
 };
 
 // The innermost body that runs on this thread, or null.
@@ -27,8 +28,8 @@ void Withdraw(Frame& frame) noexcept;
 
 class FrameScope {
  public:
-  explicit FrameScope(TaskCore& core, const ForkPiece* piece = nullptr) noexcept
-      : frame_{&core, CurrentFrame(), piece} {
+  explicit FrameScope(TaskCore& core, const ForkPiece* piece = nullptr, bool is_batched = false) noexcept
+      : frame_{&core, CurrentFrame(), piece, nullptr, is_batched} {
     t_thread.frame = &frame_;
   }
   FrameScope(const FrameScope&) = delete;

@@ -59,8 +59,8 @@ bool TryStart(TaskCore& core, std::uint32_t from) noexcept {
 }
 
 // False when somebody else finishes it.
-bool RunBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
-  const FrameScope frame(core);
+bool RunBody(TaskCore& core, BodyResult& result, Timing timing, std::uint32_t from) noexcept {
+  const FrameScope frame(core, nullptr, from == kBatched);
   const auto begin = timing == Timing::InARow ? TicksInARow() : ReadTicks();
   core.ticks.store(begin, sync::memory_order_relaxed);
   core.Ops().invoke(core, result);
@@ -73,7 +73,7 @@ bool RunBody(TaskCore& core, BodyResult& result, Timing timing) noexcept {
   return true;
 }
 
-void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
+void RunStarted(TaskCore& core, Timing timing, Spare& spare, std::uint32_t from) noexcept {
   BodyResult result;
   if (MayHaveEnded(core)) {
     if (Error ended = SlowEndOf(core)) {
@@ -85,7 +85,7 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
   SkipEndedParents(core);
   if ((core.flags & ContextNode::kObserved) != 0) NoteStarted(core);
   // No frame names the task while others are told of its end: one of them may take the last reference.
-  if (RunBody(core, result, timing)) NotifyWaiters(core, spare);
+  if (RunBody(core, result, timing, from)) NotifyWaiters(core, spare);
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ void RunStarted(TaskCore& core, Timing timing, Spare& spare) noexcept {
 bool TryRun(TaskCore& core, std::uint32_t from, Timing timing) noexcept {
   if (!TryStart(core, from)) return false;
   auto none = Spare::None;
-  RunStarted(core, timing, none);
+  RunStarted(core, timing, none, from);
   return true;
 }
 
@@ -101,7 +101,7 @@ void RunQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   auto spare = Spare::Left;
   if (TryStart(core, kQueued)) {
-    RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare);
+    RunStarted(core, t_thread.running == &node ? Timing::InARow : Timing::Alone, spare, kQueued);
   } else {
     LeaveEntry(core);
   }

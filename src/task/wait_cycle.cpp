@@ -9,17 +9,36 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
+// The job that has admitted `core`; null when one of its places may be waited for as well.
+TaskCore* UnlimitedJobOf(const TaskCore& core) noexcept {
+  constexpr auto kNoLimit = ~std::size_t{0};
+  auto* job = static_cast<TaskCore*>(const_cast<ContextNode*>(JobOf(core)));  // NOLINT: it is not const
+  const bool has_places = job == nullptr || job->Ops().width == nullptr || job->Ops().width(*job) != kNoLimit;
+  return has_places ? nullptr : job;
+}
+
+int CountInsiders(TaskCore& core) noexcept {
+  int count = 0;
+  core.waiters.WithLock([&count](Waiter*& first) {
+    for (Waiter* at = first; at != nullptr; at = at->next) count += IsOutsider(*at) ? 0 : 1;
+  });
+  return count;
+}
+
 // Whether a body that waits, or another task, may wait for the end of `core`. One that comes later sees what
 // this thread has entered before: a waiter by the list's lock, another task by this release, which pairs with
 // the acquire in NoteWaited().
 bool IsAwaited(TaskCore& core) noexcept {
-  if ((core.flags & ContextNode::kAdmitted) != 0) return true;
-  if ((core.state.fetch_or(0, sync::memory_order_acq_rel) & ContextNode::kNeeded) != 0) return true;
-  bool awaited = false;
-  core.waiters.WithLock([&awaited](Waiter*& first) {
-    for (Waiter* at = first; at != nullptr; at = at->next) awaited = awaited || !IsOutsider(*at);
-  });
-  return awaited;
+  for (TaskCore* at = &core;;) {
+    const bool is_admitted = (at->flags & ContextNode::kAdmitted) != 0;
+    TaskCore* const job = is_admitted ? UnlimitedJobOf(*at) : nullptr;
+    if (is_admitted && job == nullptr) return true;
+    const auto state = at->state.fetch_or(0, sync::memory_order_acq_rel);
+    const int of_job = job != nullptr ? 1 : 0;  // by which it hears of the end
+    if ((state & ContextNode::kNeeded) != 0 || CountInsiders(*at) > of_job) return true;
+    if (job == nullptr) return false;
+    at = job;
+  }
 }
 
 // Whether no other wait can depend on this thread.
@@ -31,24 +50,17 @@ bool NothingDepends() noexcept {
   return true;
 }
 
+// Of a task whose body leaves, or has left.
+bool KeepsPlace(const TaskCore& core) noexcept {
+  const Frame* frame = CurrentFrame();
+  while (frame != nullptr && frame->core != &core) frame = frame->outer;
+  return frame == nullptr || detail::KeepsPlace(*frame);
+}
+
 std::uint64_t NextNumber() noexcept {
   static constinit sync::atomic<std::uint64_t> last{0};
   return last.fetch_add(1, sync::memory_order_relaxed) + 1;
 }
-
-// Whether `core`, whose dependency is in the table, can never end because of it.
-bool ClosesCycle(TaskCore& core) noexcept {
-  try {
-    WaitSearch search;
-    search.FromTask(core);
-    return search.FoundCycle();
-  } catch (...) {  // without memory nothing is found
-    return false;
-  }
-}
-
-// Of those that close one cycle together, one is refused: the others look again when it has left the table.
-constinit Mutex g_refusing;
 
 }  // namespace
 
@@ -118,14 +130,23 @@ bool Dependency::Begin(TaskCore& outer, TaskCore& inner, Kind kind) noexcept {
     of_job_.key = static_cast<const TaskCore*>(job);
     of_job_.task = &inner;
     of_job_.is_timed = of_task_.is_timed;
+    of_job_.keeps_place = KeepsPlace(outer);
     AddWaitLink(of_job_);
   }
-  if (kind == Kind::Timed || !NoteWaited(inner, ContextNode::kNeeded)) return true;
-  if (!IsAwaited(outer) || !ClosesCycle(outer)) return true;
-  const std::lock_guard lock(g_refusing);
-  if (!ClosesCycle(outer)) return true;
-  End();
-  return false;
+  if (kind == Kind::Timed || !NoteWaited(inner, ContextNode::kNeeded) || !IsAwaited(outer)) return true;
+  try {
+    for (;;) {
+      WaitSearch search;
+      search.FromTask(outer);
+      if (!search.FoundCycle()) {
+        search.TellOthers();  // what a body returned keeps its place from others, too
+        return true;
+      }
+      if (search.TryRefuse(*this)) return false;
+    }
+  } catch (...) {  // without memory nothing is found
+    return true;
+  }
 }
 
 void Dependency::End() noexcept {

@@ -9,6 +9,9 @@ constexpr std::size_t kSmall = 32;  // nodes: to ask whether anything depends on
 
 // Of those that have found a cycle and are about to say so.
 constinit Mutex g_telling;
+constinit sync::atomic<std::uint64_t> g_refused{0};  // written under g_telling
+
+constinit sync::atomic<std::uint64_t> g_visited{0};
 
 bool Lasts(const WaitRecord& thread, std::uint64_t number) noexcept {
   return thread.number == number && !thread.told;
@@ -16,7 +19,10 @@ bool Lasts(const WaitRecord& thread, std::uint64_t number) noexcept {
 
 }  // namespace
 
+WaitSearch::WaitSearch() noexcept : refused_(g_refused.load(sync::memory_order_acquire)) {}
+
 WaitSearch::~WaitSearch() {
+  g_visited.fetch_add(nodes_.size(), sync::memory_order_relaxed);
   for (const Found& found : found_) {
     if (found.task != nullptr) Unref(*found.task);
   }
@@ -77,10 +83,10 @@ void WaitSearch::Connect(std::size_t from, std::size_t need) {
 
 // A task that can be waited for although nothing has started it, or that has ended, holds nothing up. The
 // caller holds what keeps it.
-void WaitSearch::AddTask(TaskCore& task) {
+void WaitSearch::AddTask(TaskCore& task, bool keeps_place) {
   const auto phase = task.PhaseNow();
   if (phase < kAttached || phase > kRunning) return;
-  found_.push_back({.task = &task});
+  found_.push_back({.task = &task, .keeps_place = keeps_place});
   Ref(task);
 }
 
@@ -109,13 +115,13 @@ void WaitSearch::ExpandThread(std::size_t index) {
 void WaitSearch::FindLinks(const void* key) {
   ForEachLink(key, [this](WaitLink& link) {
     if (link.task != nullptr) {
-      if (!link.is_timed) AddTask(*link.task);
+      if (!link.is_timed) AddTask(*link.task, link.keeps_place);
       return;
     }
     WaitRecord& thread = *link.thread;
     const std::lock_guard lock(thread.mutex);
     if (thread.number == 0 || thread.told) return;
-    found_.push_back({.thread = &thread, .number = thread.number, .has_lent = thread.targets.has_lent});
+    found_.push_back({.thread = &thread, .number = thread.number, .keeps_place = link.keeps_place});
   });
 }
 
@@ -147,8 +153,8 @@ void WaitSearch::ExpandTask(std::size_t index) {
   Connect(index, found_.size());
 }
 
-// A task that its job has not begun waits until one of the job's places is free. A thread that has lent
-// its own keeps none.
+// A task that its job has not begun waits until one of the job's places is free. What a body with a place has
+// returned keeps that until it has ended.
 void WaitSearch::ExpandBatched(std::size_t index) {
   TaskCore& task = *nodes_[index].task;
   FindOccupants(task);
@@ -157,12 +163,14 @@ void WaitSearch::ExpandBatched(std::size_t index) {
   if (job == nullptr || job->Ops().width == nullptr) return Connect(index, 0);
   FindLinks(job);
   std::erase_if(found_, [](const Found& found) {
-    if (found.task != nullptr) Unref(*found.task);
-    return found.task != nullptr || found.has_lent;
+    if (found.task != nullptr && !found.keeps_place) Unref(*found.task);
+    return !found.keeps_place;
   });
   const std::size_t width = job->Ops().width(*job);
   Connect(index, found_.size() < width ? 0 : found_.size() - width + 1);
 }
+
+std::uint64_t VisitedBySearches() noexcept { return g_visited.load(sync::memory_order_relaxed); }
 
 // ---- what can never end ----
 
@@ -216,13 +224,29 @@ bool WaitSearch::FoundCycle() {
   return !nodes_[0].is_live && (LeadsBack() || !OthersAreStuck());
 }
 
-bool WaitSearch::TryTell() noexcept {
-  const std::lock_guard telling(g_telling);
+// Under g_telling.
+bool WaitSearch::LastsUnchanged() noexcept {
+  if (g_refused.load(sync::memory_order_relaxed) != refused_) return false;
   for (const Node& node : nodes_) {
     if (node.thread == nullptr || node.is_live) continue;
     const std::lock_guard lock(node.thread->mutex);
     if (!Lasts(*node.thread, node.number)) return false;
   }
+  return true;
+}
+
+bool WaitSearch::TryRefuse(Dependency& dependency) noexcept {
+  const std::lock_guard telling(g_telling);
+  if (!LastsUnchanged()) return false;
+  dependency.End();
+  // Release pairs with the acquire of the searches that begin later: the dependency is gone.
+  g_refused.store(refused_ + 1, sync::memory_order_release);
+  return true;
+}
+
+bool WaitSearch::TryTell() noexcept {
+  const std::lock_guard telling(g_telling);
+  if (!LastsUnchanged()) return false;
   const std::lock_guard lock(nodes_[0].thread->mutex);
   nodes_[0].thread->told = true;
   return true;

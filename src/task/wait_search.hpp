@@ -17,7 +17,7 @@ namespace orchestrate::inline v1::detail {
 // nothing known, is live. The rest can never end.
 class WaitSearch {
  public:
-  WaitSearch() = default;
+  WaitSearch() noexcept;
   WaitSearch(const WaitSearch&) = delete;
   WaitSearch& operator=(const WaitSearch&) = delete;
   ~WaitSearch();
@@ -32,6 +32,8 @@ class WaitSearch {
   // Of a wait that is part of a cycle: decides that it is told; false when the cycle is none any more, or
   // another wait of it was told.
   [[nodiscard]] bool TryTell() noexcept;
+  // The same of the dependency of a task: ends it, so that the cycle is none any more.
+  [[nodiscard]] bool TryRefuse(Dependency& dependency) noexcept;
   // Wakes the other waits of the cycle, so that they search, too.
   void TellOthers() noexcept;
 
@@ -56,7 +58,7 @@ class WaitSearch {
     TaskCore* task = nullptr;  // with a reference
     WaitRecord* thread = nullptr;
     std::uint64_t number = 0;
-    bool has_lent = false;
+    bool keeps_place = false;
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
 
@@ -68,17 +70,22 @@ class WaitSearch {
   void FindTargets(const WaitTargets& targets);
   void FindLinks(const void* key);
   void FindOccupants(const TaskCore& task);
-  void AddTask(TaskCore& task);
+  void AddTask(TaskCore& task, bool keeps_place = false);
   void Connect(std::size_t from, std::size_t need);
   [[nodiscard]] std::size_t NodeOf(const Found& found);
   void SpreadLife();
   [[nodiscard]] bool LeadsBack();
   [[nodiscard]] bool OthersAreStuck() const noexcept;
+  [[nodiscard]] bool LastsUnchanged() noexcept;
 
+  const std::uint64_t refused_;  // how many dependencies had been refused before the search
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
   std::vector<Found> found_;
   std::unordered_map<const void*, std::size_t> index_;
 };
+
+// How many nodes all searches of the process have looked at.
+[[nodiscard]] ORCHESTRATE_API std::uint64_t VisitedBySearches() noexcept;
 
 }  // namespace orchestrate::inline v1::detail

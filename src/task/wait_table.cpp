@@ -86,9 +86,11 @@ void Publish(Frame& frame, WaitRecord& record) {
   links->record = &record;
   links->links = std::make_unique<WaitLink[]>(keys.size());
   links->count = keys.size();
+  const bool keeps_place = KeepsPlace(frame);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     links->links[i].key = keys[i];
     links->links[i].thread = &record;
+    links->links[i].keeps_place = keeps_place;
     AddWaitLink(links->links[i]);
   }
   frame.links = links.release();
@@ -163,6 +165,14 @@ TaskCore* ShareInner(const TaskCore& outer, bool& is_timed) noexcept {
     Ref(*inner);
   });
   return inner;
+}
+
+bool KeepsPlace(const Frame& frame) noexcept {
+  if (!frame.is_batched) return false;
+  for (const Frame* at = frame.outer; at != nullptr; at = at->outer) {
+    if (at->core->parent == frame.core->parent) return false;
+  }
+  return true;
 }
 
 const ContextNode* JobOf(const TaskCore& core) noexcept {

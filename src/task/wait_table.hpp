@@ -19,7 +19,6 @@ struct WaitTargets {
   std::size_t count = 0;
   const ForkPiece* piece = nullptr;
   Kind kind = Kind::All;
-  bool has_lent = false;  // its place in a job, to one of them
 };
 
 // One thread whose bodies wait, or have waited. Records are used again and never freed, so that a search may
@@ -55,6 +54,10 @@ void TellOccupants(const TaskCore& core) noexcept;
 // The task with whose end that of `outer` comes, with a reference; null when none is known or it has ended.
 // `is_timed` says whether `outer` may end before.
 [[nodiscard]] TaskCore* ShareInner(const TaskCore& outer, bool& is_timed) noexcept;
+
+// Whether the body of `frame` has one of its job's places, which one that lies on another of the job's, or
+// was queued because a wait has lent it the place of another, has not.
+[[nodiscard]] bool KeepsPlace(const Frame& frame) noexcept;
 
 // The job that has admitted `core`, or null.
 [[nodiscard]] const ContextNode* JobOf(const TaskCore& core) noexcept;

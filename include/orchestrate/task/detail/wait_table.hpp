@@ -17,7 +17,8 @@ struct WaitLink : ListNode<> {
   const void* key = nullptr;
   TaskCore* task = nullptr;
   WaitRecord* thread = nullptr;
-  bool is_timed = false;  // `key` ends without the task when its time has passed
+  bool is_timed = false;     // `key` ends without the task when its time has passed
+  bool keeps_place = false;  // of a job: meanwhile one of its places is not free
 };
 
 // Says that one task ends when another has (its body returned it, a retry follows it, a timeout watches it),
