@@ -93,18 +93,32 @@ class LiveGraph {
     if (members != 0) AddJob(in_job);
   }
 
+  // Of the bodies in `members` and perhaps of one that has returned another body; all its places are kept, so
+  // that its last task waits for one of them.
   void AddJob(std::vector<Task<void>> members) {
     WaitGraph::Vertex job{.kind = Kind::Job};
     for (int i = 0; i < static_cast<int>(members.size()); ++i) job.deps.push_back(i);
-    const auto places = static_cast<int>(members.size());
     WaitGraph::Vertex extra{.kind = Kind::Extra, .deps = job.deps, .owner = kBodies, .can_be_served = true};
+    const bool has_returned = chance_(2) == 0;
+    const int returned = at_strand_[static_cast<std::size_t>(chance_(static_cast<int>(at_strand_.size())))];
+    const auto returner = NewTask([this, body = tasks_[static_cast<std::size_t>(returned)]] {
+      returned_.Open();
+      return body;
+    });
+    if (has_returned) {
+      members.insert(members.begin(), returner);  // it needs a worker until it has returned
+      extra.deps.push_back(kBodies + 2);
+      job.deps.push_back(kBodies + 2);
+    }
+    const auto places = static_cast<int>(members.size());
     job.deps.push_back(kBodies + 1);
-    members.push_back(NewTask([] {}));
-    const auto extra_task = members.back();
-    (void)graph_.Add(job);
-    tasks_.emplace_back(InvokeAll(ctx_, places, members));
-    (void)graph_.Add(extra);
-    tasks_.push_back(extra_task);
+    const auto extra_task = NewTask([] {});
+    members.push_back(extra_task);
+    Add(job, InvokeAll(ctx_, places, members));
+    Add(extra, extra_task);
+    if (!has_returned) return;
+    Add({.kind = Kind::Returned, .deps = {returned}}, returner);
+    returned_.Wait();
   }
 
   void AddDerived() {
@@ -215,6 +229,7 @@ class LiveGraph {
   WaitGraph graph_;
   ManualExecutor manual_;
   Gate started_{kBodies};
+  Gate returned_;
   Gate end_;
   std::atomic<bool> probe_has_run_{true};
   Body bodies_[kBodies];
