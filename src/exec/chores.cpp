@@ -17,7 +17,8 @@
 // that is about to come free, and wakes no other for what is enqueued meanwhile. When that thread waits for
 // what was enqueued, nobody would ever run it. So a runner that has not begun some milliseconds after its
 // launch is launched again, in another arena: each time oneTBB wakes one thread more. On a machine that is
-// just busy that would only add threads: a launch that waits longer is repeated ever more rarely.
+// just busy that would only add threads: as long as that does not help at once, it is done ever more rarely.
+// It is done all the same while earlier ones have not begun: each thread that blocks so swallows a launch.
 namespace orchestrate::inline v1::detail {
 namespace {
 
@@ -74,18 +75,23 @@ bool RuntimeCore::AnyWaits() const noexcept {
 void RuntimeCore::LookAfterLaunches(std::uint64_t round) noexcept {
   Slot* latest = nullptr;
   std::uint64_t launched = round;
+  bool any_in_place = false;
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
     Slot* slot = slots_[i].load(std::memory_order_acquire);
     const auto mark = slot->launched.load(std::memory_order_seq_cst);
+    any_in_place = any_in_place || slot->in_place.load(std::memory_order_relaxed);
     if (mark == 0 || mark >= launched) continue;
     latest = slot;
     launched = mark;
   }
+  // The last one has helped at once.
+  if (!any_in_place && round == relaunched_ + 1) relaunch_pause_ = (relaunch_pause_ + 1) / 2;
   if (latest == nullptr) return;
   if (late_since_ == 0) late_since_ = round;
   if (round - late_since_ > kReportAfter) ReportLimit("; what is queued waits until it allows more");
   if (round < relaunch_after_) return;
+  relaunched_ = round;
   relaunch_after_ = round + relaunch_pause_;
   relaunch_pause_ = std::min(2 * relaunch_pause_, kLongestPause);
   LaunchInPlaceOf(*latest, launched);
@@ -102,7 +108,9 @@ void RuntimeCore::LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept {
   // do.
   const Begins begins = slot.begins.exchange(Begins::Looking, std::memory_order_acq_rel);
   fresh->begins.store(begins, std::memory_order_release);
+  fresh->in_place.store(true, std::memory_order_relaxed);
   if (StartRunner(*fresh)) return;
+  fresh->in_place.store(false, std::memory_order_relaxed);
   StopServing(fresh->begins.exchange(Begins::Looking, std::memory_order_acq_rel));
   GiveSlot(*fresh);
 }

@@ -44,6 +44,7 @@ struct alignas(64) Slot {
   Slot* next_free = nullptr;
   // How many chores had been done when its runner was launched, plus 1; 0 once that has begun.
   std::atomic<std::uint64_t> launched{0};
+  std::atomic<bool> in_place{false};  // launched in place of another one, and has not begun
   bool arena_is_dead = false;
   std::vector<void*> dead_arenas;  // whose entries still lead here
   // Taken once: by its runner, or by the one that is launched in its place.
@@ -290,6 +291,7 @@ class RuntimeCore final : public Executor {
   // By the timer thread:
   TimePoint slabs_due_ = TimePoint::max();
   std::uint64_t late_since_ = 0;      // the round that first saw the launches wait that still do; 0: none
+  std::uint64_t relaunched_ = 0;      // the last round that launched in place of another launch
   std::uint64_t relaunch_after_ = 0;  // the round
   std::uint64_t relaunch_pause_ = 1;  // rounds
   bool limit_was_told_ = false;

@@ -94,35 +94,42 @@ TEST_P(BesideTbb, AParallelForMayStartTasksAndWaitForThem) {
   }
 }
 
-// oneTBB counts a thread that blocks at the end of a parallel_for as free and wakes no other in its place.
-TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) {
-  if (tbb::this_task_arena::max_concurrency() < 2) GTEST_SKIP() << "the loop has one thread only";
+// Work from a thread of the program, at times when the runners have left, while `threads` threads of oneTBB
+// block at the end of a parallel_for: oneTBB counts each as free and wakes no other in its place.
+void WorkWhileALoopBlocks(const Context& ctx, int threads, int rounds) {
   const Watchdog watchdog;
-  Gate both(2);
+  Gate all(threads + 1);
   Gate done;
   std::thread poster([&] {
     const OpenAtEnd open(done);
-    both.Wait();
-    for (int round = 0; round < 20; ++round) {
+    all.Wait();
+    for (int round = 0; round < rounds; ++round) {
       const auto idle = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
       while (std::chrono::steady_clock::now() < idle) std::this_thread::yield();  // the runner has left
       // A timed wait does not run the task itself.
-      EXPECT_TRUE(Invoke(ctx_, [] {}).WaitFor(kPatience));
+      EXPECT_TRUE(Invoke(ctx, [] {}).WaitFor(kPatience));
     }
   });
   const auto main_thread = std::this_thread::get_id();
-  tbb::parallel_for(
-      tbb::blocked_range<int>(0, 2, 1),
-      [&](const tbb::blocked_range<int>& range) {
-        for (int item = range.begin(); item != range.end(); ++item) {
-          both.Open();
-          both.Wait();
-          if (std::this_thread::get_id() != main_thread) done.Wait();
-        }
-      },
-      tbb::simple_partitioner());
+  const auto wait_in_each = [&](const tbb::blocked_range<int>& range) {
+    for (int item = range.begin(); item != range.end(); ++item) {
+      all.Open();
+      all.Wait();
+      if (std::this_thread::get_id() != main_thread) done.Wait();
+    }
+  };
+  tbb::task_arena arena(threads + 1);
+  arena.execute([&] {
+    tbb::parallel_for(tbb::blocked_range<int>(0, threads + 1, 1), wait_in_each, tbb::simple_partitioner());
+  });
   poster.join();
 }
+
+// So many rounds that each has to begin after a few launches.
+TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) { WorkWhileALoopBlocks(ctx_, 1, 60); }
+
+// Each of the threads swallows a launch.
+TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInSeveralThreads) { WorkWhileALoopBlocks(ctx_, 4, 5); }
 
 TEST_P(BesideTbb, AnExceptionCrossesAParallelForWithinATask) {
   auto task = Invoke(ctx_, [] {
