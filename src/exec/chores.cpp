@@ -116,7 +116,7 @@ void RuntimeCore::LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept {
 }
 
 // Tells once that the limit of oneTBB's threads in this process is lower than the runtimes need, if it is.
-void RuntimeCore::ReportLimit(const std::string& outcome) noexcept {
+void RuntimeCore::ReportLimit(const char* outcome) noexcept {
   const std::size_t active = orchestrate_arena_active_limit();
   if (active >= ProcessLimit::Wanted() || std::exchange(limit_was_told_, true)) return;
   try {

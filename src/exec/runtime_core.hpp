@@ -219,7 +219,7 @@ class RuntimeCore final : public Executor {
   void LookAfterLaunches(std::uint64_t round) noexcept;
   void LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept;
   [[nodiscard]] bool ShrinkDeques() noexcept;
-  void ReportLimit(const std::string& outcome) noexcept;
+  void ReportLimit(const char* outcome) noexcept;
   void StopServing(Begins begins) noexcept;
   void RunUrgent() noexcept;
   void HandOverUrgent() noexcept;
