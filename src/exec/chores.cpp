@@ -27,6 +27,17 @@ constexpr std::uint64_t kLongestPause = 128;  // rounds between two launches in 
 constexpr std::uint64_t kReportAfter = 100;   // rounds for which launches have waited
 constexpr auto kSlabsEvery = std::chrono::seconds(1);
 
+const char* CauseOfLimit() noexcept {
+  switch (orchestrate_arena_limit_cause()) {
+    case ORCHESTRATE_LIMIT_OF_FIRST_USE:
+      return "oneTBB was used before the first runtime, which fixed its limit at ";
+    case ORCHESTRATE_LIMIT_OF_LIBRARY:
+      return "all runtimes of a process can have ";
+    default:
+      return "a tbb::global_control of the program allows ";
+  }
+}
+
 }  // namespace
 
 // The mark on the slot first, then the look whether somebody watches; DoChores() does it the other way round.
@@ -120,9 +131,7 @@ void RuntimeCore::ReportLimit(const char* outcome) noexcept {
   const std::size_t active = orchestrate_arena_active_limit();
   if (active >= ProcessLimit::Wanted() || std::exchange(limit_was_told_, true)) return;
   try {
-    const std::string cause = orchestrate_arena_limit_is_fixed() != 0
-                                  ? "oneTBB was used before the first runtime, which fixed its limit at "
-                                  : "a tbb::global_control of the program allows ";
+    const std::string cause = CauseOfLimit();
     SendReport({.what = cause + Counted(active, "thread", "threads") + ", the runtimes want " +
                         std::to_string(ProcessLimit::Wanted()) + outcome});
   } catch (...) {  // without memory for the sentence
