@@ -275,14 +275,14 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
-  std::atomic<std::uint64_t> outside_blocked_{0};
+  std::atomic<std::uint64_t> outside_blocked_{0 - kOutsideChange};  // shortly before that wraps, as the next
   // Waits inside tasks, and above that how often this number has changed.
   static constexpr std::uint64_t kBlockedChange = std::uint64_t{1} << 32;
-  std::atomic<std::uint64_t> blocked_{0};
+  std::atomic<std::uint64_t> blocked_{0 - kBlockedChange};
   std::atomic<std::uint32_t> timed_waits_{0};  // those of them that only bodies here and timers can end
   std::atomic<bool> somebody_left_{false};
   std::atomic<std::uint32_t> quiet_watchers_{0};
-  std::atomic<std::uint32_t> quiet_epoch_{0};
+  std::atomic<std::uint32_t> quiet_epoch_{0U - 1};  // shortly before it wraps, so that each test crosses it
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<bool> launches_watched_{false};
   std::atomic<bool> launch_failed_{false};  // for want of memory or slots: the chores try again
