@@ -46,6 +46,7 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
     if (auto* armed = timers.load(sync::memory_order_acquire)) armed->Cancel(*this);
   }
   void Activate() noexcept override {
+    if (is_activated.exchange(true, sync::memory_order_relaxed)) return;
     const ExecutorUse use(*this);
     auto& service = use->Timers();
     timers.store(&service, sync::memory_order_release);
@@ -53,6 +54,7 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
   }
 
   TimePoint due;
+  sync::atomic<bool> is_activated{false};
   sync::atomic<TimerService*> timers{nullptr};
 };
 

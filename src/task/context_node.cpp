@@ -201,6 +201,8 @@ void Append(ContextLinks& links, Link& link) noexcept {
 // Has `links` told when its owner's parent ends; that is tied itself already.
 void Tie(ContextLinks& links) {
   ContextNode& owner = *links.owner;
+  // Asks an executor for its timers, which is code of the user: under no lock.
+  if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
   const std::lock_guard lock(links.activation);
   if (links.activated.load(sync::memory_order_relaxed)) return;
   if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
@@ -208,7 +210,6 @@ void Tie(ContextLinks& links) {
     links.up.fire = FireChild;
     Append(LinksOf(*owner.parent), links.up);
   }
-  if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
   // Release pairs with the acquire in Activated(): the ancestors' links are seen.
   links.activated.store(true, sync::memory_order_release);
 }
