@@ -301,20 +301,23 @@ TEST_P(EndOfAContext, OfATimeoutLetsTheBodyLeaveFirst) {
 // The callable of a task that the end of a context ends is destroyed by a worker, not by the timers' thread.
 TEST_P(EndOfAContext, DestroysCallablesOnWorkers) {
   struct Noting {
-    explicit Noting(std::atomic<bool>& flag) : destroyed(&flag) {}
-    Noting(Noting&& other) noexcept : destroyed(std::exchange(other.destroyed, nullptr)) {}
+    Noting(const Context& on_same_timers, Gate& gate) : context(on_same_timers), destroyed(&gate) {}
+    Noting(Noting&& other) noexcept
+        : context(other.context), destroyed(std::exchange(other.destroyed, nullptr)) {}
     ~Noting() {
       if (destroyed == nullptr) return;
-      (void)Sleep(Context::Background(), 1ms).Wait();  // all timers stand still meanwhile if they are here
-      *destroyed = true;
+      (void)Sleep(context, 1ms).Wait();  // for ever on the thread of these timers
+      destroyed->Open();
     }
-    std::atomic<bool>* destroyed;
+    Context context;
+    Gate* destroyed;
   };
+  const Watchdog watchdog;
   Promise<int> never(ctx_);
-  std::atomic<bool> destroyed = false;
-  auto task = After(ctx_.WithTimeout(5ms), never.Task(), [noting = Noting(destroyed)](int) {});
+  Gate destroyed;
+  auto task = After(ctx_.WithTimeout(5ms), never.Task(), [noting = Noting(ctx_, destroyed)](int) {});
   EXPECT_TRUE(task.Wait().Is(Errc::DeadlineExceeded));
-  EXPECT_TRUE(Eventually([&] { return destroyed.load(); }));
+  destroyed.Wait();
 }
 
 }  // namespace
