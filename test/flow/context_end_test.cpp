@@ -30,7 +30,13 @@ struct Others {
     return 1;
   });
   std::vector<std::shared_ptr<void>> unset;  // promises
-  Others() { began.Wait(); }
+  Channel<Task<int>> tasks{1};
+  Channel<int> empty{1};
+  Channel<int> full{1};
+  Others() {
+    began.Wait();
+    (void)full.Send(1);
+  }
   ~Others() { gate.Open(); }
 
   // The task of a promise that nothing sets.
@@ -52,6 +58,13 @@ template <class T>
 Task<void> AsVoid(Task<T> task) {
   return ContinueWith(Context::Background(), task,
                       [](const Result<T>& result) { return result ? Error() : result.Failure(); });
+}
+
+// Once a worker runs its body: the thread that waits would do so itself.
+template <class T>
+Task<T> Begun(Task<T> task) {
+  EXPECT_TRUE(Eventually([&] { return task.State() == TaskState::Running; }));
+  return task;
 }
 
 // A sleep has one of its own.
@@ -126,6 +139,20 @@ const Pending kAll[] = {
     {"ASleep", [](Context& ctx, Others&) { return Sleep(ctx, 24h); }},
     {"ATimeoutOfAPromise",
      [](Context& ctx, Others& others) { return AsVoid(Timeout(ctx, others.Unset<int>(ctx), 24h)); }},
+    {"ABatchThatYieldsResults",
+     [](Context& ctx, Others& others) {
+       return AsVoid(InvokeAllResults(ctx, 1, std::vector{others.never.Task()}));
+     }},
+    {"AConsumerOfAnOpenChannel",
+     [](Context& ctx, Others& others) -> Task<void> { return Consume(ctx, 1, others.tasks); }},
+    {"ABodyInRecv",
+     [](Context& ctx, Others& others) {
+       return AsVoid(Begun(Invoke(ctx, [items = others.empty](Context& own) { return items.Recv(own); })));
+     }},
+    {"ABodyInSend",
+     [](Context& ctx, Others& others) {
+       return Begun(Invoke(ctx, [items = others.full](Context& own) { return items.Send(own, 2); }));
+     }},
 };
 
 struct Way {
@@ -283,6 +310,19 @@ TEST_P(EndOfAContext, EndsAJobWithoutWhatItDidNotStart) {
   EXPECT_TRUE(own.IsDone());
   EXPECT_EQ(others.Task().State(), TaskState::Running);
   EXPECT_TRUE(others.TrySet());
+}
+
+// D36. A wait would run it.
+TEST_P(EndOfAContext, ReachesATaskOfABatchThatIsNotAdmitted) {
+  Promise<void> others(ctx_);
+  const Context context = ctx_.WithCancel();
+  const auto second = NewTask([] {});
+  const auto told =
+      ContinueWith(ctx_, second, [](const Result<void>& result) { return result.Failure().Code(); });
+  const Job job = InvokeAll(context, 1, std::vector{others.Task(), second});
+  context.Cancel();
+  EXPECT_EQ(told.Get(), Error(Errc::Cancelled).Code());
+  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
 }
 
 // D38 K54
