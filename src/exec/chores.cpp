@@ -17,7 +17,8 @@
 // that is about to come free, and wakes no other for what is enqueued meanwhile. When that thread waits for
 // what was enqueued, nobody would ever run it. So a runner that has not begun some milliseconds after its
 // launch is launched again, in another arena: each time oneTBB wakes one thread more. On a machine that is
-// just busy that would only add threads: a launch that waits longer is repeated ever more rarely.
+// just busy that would only add threads: as long as that does not help at once, it is done ever more rarely.
+// It is done all the same while earlier ones have not begun: each thread that blocks so swallows a launch.
 namespace orchestrate::inline v1::detail {
 namespace {
 
@@ -25,6 +26,17 @@ constexpr auto kPatience = std::chrono::milliseconds(5);
 constexpr std::uint64_t kLongestPause = 128;  // rounds between two launches in place of others
 constexpr std::uint64_t kReportAfter = 100;   // rounds for which launches have waited
 constexpr auto kSlabsEvery = std::chrono::seconds(1);
+
+const char* CauseOfLimit() noexcept {
+  switch (orchestrate_arena_limit_cause()) {
+    case ORCHESTRATE_LIMIT_OF_FIRST_USE:
+      return "oneTBB was used before the first runtime, which fixed its limit at ";
+    case ORCHESTRATE_LIMIT_OF_LIBRARY:
+      return "all runtimes of a process can have ";
+    default:
+      return "a tbb::global_control of the program allows ";
+  }
+}
 
 }  // namespace
 
@@ -74,18 +86,23 @@ bool RuntimeCore::AnyWaits() const noexcept {
 void RuntimeCore::LookAfterLaunches(std::uint64_t round) noexcept {
   Slot* latest = nullptr;
   std::uint64_t launched = round;
+  bool any_in_place = false;
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
     Slot* slot = slots_[i].load(std::memory_order_acquire);
     const auto mark = slot->launched.load(std::memory_order_seq_cst);
+    any_in_place = any_in_place || slot->in_place.load(std::memory_order_relaxed);
     if (mark == 0 || mark >= launched) continue;
     latest = slot;
     launched = mark;
   }
+  // The last one has helped at once.
+  if (!any_in_place && round == relaunched_ + 1) relaunch_pause_ = (relaunch_pause_ + 1) / 2;
   if (latest == nullptr) return;
   if (late_since_ == 0) late_since_ = round;
   if (round - late_since_ > kReportAfter) ReportLimit("; what is queued waits until it allows more");
   if (round < relaunch_after_) return;
+  relaunched_ = round;
   relaunch_after_ = round + relaunch_pause_;
   relaunch_pause_ = std::min(2 * relaunch_pause_, kLongestPause);
   LaunchInPlaceOf(*latest, launched);
@@ -102,19 +119,19 @@ void RuntimeCore::LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept {
   // do.
   const Begins begins = slot.begins.exchange(Begins::Looking, std::memory_order_acq_rel);
   fresh->begins.store(begins, std::memory_order_release);
+  fresh->in_place.store(true, std::memory_order_relaxed);
   if (StartRunner(*fresh)) return;
+  fresh->in_place.store(false, std::memory_order_relaxed);
   StopServing(fresh->begins.exchange(Begins::Looking, std::memory_order_acq_rel));
   GiveSlot(*fresh);
 }
 
 // Tells once that the limit of oneTBB's threads in this process is lower than the runtimes need, if it is.
-void RuntimeCore::ReportLimit(const std::string& outcome) noexcept {
+void RuntimeCore::ReportLimit(const char* outcome) noexcept {
   const std::size_t active = orchestrate_arena_active_limit();
   if (active >= ProcessLimit::Wanted() || std::exchange(limit_was_told_, true)) return;
   try {
-    const std::string cause = orchestrate_arena_limit_is_fixed() != 0
-                                  ? "oneTBB was used before the first runtime, which fixed its limit at "
-                                  : "a tbb::global_control of the program allows ";
+    const std::string cause = CauseOfLimit();
     SendReport({.what = cause + Counted(active, "thread", "threads") + ", the runtimes want " +
                         std::to_string(ProcessLimit::Wanted()) + outcome});
   } catch (...) {  // without memory for the sentence

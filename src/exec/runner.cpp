@@ -81,6 +81,7 @@ void RuntimeCore::RunnerEntry(void* argument) noexcept {
   auto& slot = *static_cast<Slot*>(argument);
   NoteTakeOver(&slot);
   if (slot.launched.exchange(0, std::memory_order_acq_rel) == 0) return;  // void
+  slot.in_place.store(false, std::memory_order_relaxed);
   WatchForExit();
   const ThreadState outer = t_thread;
   t_thread = {.runtime = slot.owner, .slot = &slot, .frame = nullptr, .draining = nullptr};

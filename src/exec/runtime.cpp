@@ -65,6 +65,16 @@ class AwayFromWork {
   std::optional<detail::BlockingSection> section_;
 };
 
+// By what may not throw.
+template <class Sentence>
+void ReportWhatRemains(RuntimeCore& core, Sentence sentence) noexcept {
+  try {
+    const std::string what = sentence();
+    core.SendReport({.what = what});
+  } catch (...) {  // without memory for the sentence
+  }
+}
+
 }  // namespace
 
 Runtime::Runtime(Options options) : core_(std::make_unique<RuntimeCore>(std::move(options))) {}
@@ -85,8 +95,10 @@ Runtime::~Runtime() {
     return;
   }
   if (remaining != 0) {
-    core_->SendReport({.what = detail::Counted(remaining, "body still runs", "bodies still run") +
-                               " after the grace period of runtime " + core_->Options().name});
+    ReportWhatRemains(*core_, [&] {
+      return detail::Counted(remaining, "body still runs", "bodies still run") +
+             " after the grace period of runtime " + core_->Options().name;
+    });
   }
   core_.release()->Abandon();  // they may come back to it
 }
@@ -98,9 +110,11 @@ void StopDefault() noexcept {
   auto& core = static_cast<RuntimeCore&>(Runtime::Default().GetExecutor());
   const std::size_t remaining = core.Shutdown(ShutdownMode::Cancel, core.Grace());
   if (remaining != 0) {
-    core.SendReport({.what = detail::Counted(remaining, "body of the default runtime still runs",
-                                             "bodies of the default runtime still run") +
-                             " at exit"});
+    ReportWhatRemains(core, [remaining] {
+      return detail::Counted(remaining, "body of the default runtime still runs",
+                             "bodies of the default runtime still run") +
+             " at exit";
+    });
   }
 }
 

@@ -44,6 +44,7 @@ struct alignas(64) Slot {
   Slot* next_free = nullptr;
   // How many chores had been done when its runner was launched, plus 1; 0 once that has begun.
   std::atomic<std::uint64_t> launched{0};
+  std::atomic<bool> in_place{false};  // launched in place of another one, and has not begun
   bool arena_is_dead = false;
   std::vector<void*> dead_arenas;  // whose entries still lead here
   // Taken once: by its runner, or by the one that is launched in its place.
@@ -218,7 +219,7 @@ class RuntimeCore final : public Executor {
   void LookAfterLaunches(std::uint64_t round) noexcept;
   void LaunchInPlaceOf(Slot& slot, std::uint64_t launched) noexcept;
   [[nodiscard]] bool ShrinkDeques() noexcept;
-  void ReportLimit(const std::string& outcome) noexcept;
+  void ReportLimit(const char* outcome) noexcept;
   void StopServing(Begins begins) noexcept;
   void RunUrgent() noexcept;
   void HandOverUrgent() noexcept;
@@ -274,14 +275,14 @@ class RuntimeCore final : public Executor {
   std::atomic<std::uint32_t> looks_{0};
   // How many threads from outside wait, and above that how often this number has changed.
   static constexpr std::uint64_t kOutsideChange = std::uint64_t{1} << 32;
-  std::atomic<std::uint64_t> outside_blocked_{0};
+  std::atomic<std::uint64_t> outside_blocked_{0 - kOutsideChange};  // shortly before that wraps, as the next
   // Waits inside tasks, and above that how often this number has changed.
   static constexpr std::uint64_t kBlockedChange = std::uint64_t{1} << 32;
-  std::atomic<std::uint64_t> blocked_{0};
+  std::atomic<std::uint64_t> blocked_{0 - kBlockedChange};
   std::atomic<std::uint32_t> timed_waits_{0};  // those of them that only bodies here and timers can end
   std::atomic<bool> somebody_left_{false};
   std::atomic<std::uint32_t> quiet_watchers_{0};
-  std::atomic<std::uint32_t> quiet_epoch_{0};
+  std::atomic<std::uint32_t> quiet_epoch_{0U - 1};  // shortly before it wraps, so that each test crosses it
   std::atomic<std::uint32_t> runners_{0};
   std::atomic<bool> launches_watched_{false};
   std::atomic<bool> launch_failed_{false};  // for want of memory or slots: the chores try again
@@ -290,6 +291,7 @@ class RuntimeCore final : public Executor {
   // By the timer thread:
   TimePoint slabs_due_ = TimePoint::max();
   std::uint64_t late_since_ = 0;      // the round that first saw the launches wait that still do; 0: none
+  std::uint64_t relaunched_ = 0;      // the last round that launched in place of another launch
   std::uint64_t relaunch_after_ = 0;  // the round
   std::uint64_t relaunch_pause_ = 1;  // rounds
   bool limit_was_told_ = false;

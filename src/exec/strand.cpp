@@ -1,9 +1,9 @@
 #include <orchestrate/exec/strand.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <thread>
 
+#include <orchestrate/base/sync.hpp>
 #include <orchestrate/time/ticks.hpp>
 #include "base/concurrent_queue.hpp"
 #include "exec/scheduling.hpp"
@@ -28,20 +28,20 @@ struct Strand::Core final : WorkNode {
   // the item is in the queue.
   void Push(WorkNode& node) noexcept {
     queue.Push(node);
-    if (waiting.fetch_add(1, std::memory_order_acq_rel) == 0) {
-      refs.fetch_add(1, std::memory_order_relaxed);
+    if (waiting.fetch_add(1, sync::memory_order_acq_rel) == 0) {
+      refs.fetch_add(1, sync::memory_order_relaxed);
       detail::PostNode(base, *this);
     }
   }
 
   void RunSome() noexcept {
     const std::uint64_t begin = ReadTicks();
-    std::size_t left = waiting.load(std::memory_order_acquire);
+    std::size_t left = waiting.load(sync::memory_order_acquire);
     for (std::size_t done = 0; left != 0 && done < kInARow; ++done) {
       WorkNode* node = queue.TryPop();
       if (node == nullptr) break;  // counted, but the push of an older one has not returned yet
       node->ops->run(*node);
-      left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
+      left = waiting.fetch_sub(1, sync::memory_order_acq_rel) - 1;
       if (TicksToDuration(ElapsedTicks(begin, ReadTicks())) >= kTurn) break;
     }
     if (left != 0) {
@@ -53,20 +53,20 @@ struct Strand::Core final : WorkNode {
 
   // The other executor took no more: neither does this one.
   void DropAll() noexcept {
-    for (std::size_t left = waiting.load(std::memory_order_acquire); left != 0;) {
+    for (std::size_t left = waiting.load(sync::memory_order_acquire); left != 0;) {
       WorkNode* node = queue.TryPop();
       if (node == nullptr) {  // as above; there is no executor any more that could come back
         std::this_thread::yield();
         continue;
       }
       node->ops->drop(*node);
-      left = waiting.fetch_sub(1, std::memory_order_acq_rel) - 1;
+      left = waiting.fetch_sub(1, sync::memory_order_acq_rel) - 1;
     }
     Drop();
   }
 
   void Drop() noexcept {
-    if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete this;
   }
 
   static void RunNode(WorkNode& node) noexcept { static_cast<Core&>(node).RunSome(); }
@@ -75,8 +75,8 @@ struct Strand::Core final : WorkNode {
 
   Executor& base;
   detail::ConcurrentQueue<WorkNode> queue{64};
-  std::atomic<std::size_t> waiting{0};
-  std::atomic<std::uint32_t> refs{1};
+  sync::atomic<std::size_t> waiting{0};
+  sync::atomic<std::uint32_t> refs{1};
 };
 
 Strand::Strand(Executor& executor) : core_(new Core(executor)) {}

@@ -32,9 +32,33 @@ extern "C" int orchestrate_arena_enqueue(void* arena, void (*run)(void*), void* 
 namespace {
 
 constexpr size_t kMostThreads = 4096;
+constexpr size_t kBeyondAll = size_t{1} << 20;
 
 tbb::global_control* control = nullptr;
 tbb::task_scheduler_handle* handle = nullptr;
+size_t fixed_limit =
+    0;  // what oneTBB has fixed for as long as it is in use; 0 while a lower control hides it
+
+// What oneTBB allows itself when its first arena appears without a control that allows more.
+size_t DefaultLimit() {
+  const auto cpus = static_cast<size_t>(tbb::info::default_concurrency());
+  const size_t for_cpus = (cpus <= 128 ? 4 : 2) * cpus;
+  return 1 + (for_cpus > 256 ? for_cpus : 256);
+}
+
+// oneTBB fixes the most threads it will ever have when its first arena appears.
+void Attach() {
+  // Without a control this is the number of CPUs, which is less than oneTBB ever fixes.
+  const size_t before = orchestrate_arena_active_limit();
+  const tbb::global_control beyond_all(tbb::global_control::max_allowed_parallelism, kBeyondAll);
+  {
+    const tbb::global_control most(tbb::global_control::max_allowed_parallelism, kMostThreads);
+    handle = new tbb::task_scheduler_handle(tbb::attach{});
+    tbb::task_arena(1, 0).initialize();
+  }
+  const size_t now = orchestrate_arena_active_limit();
+  fixed_limit = now != before || now == DefaultLimit() ? now : 0;
+}
 
 }  // namespace
 
@@ -50,12 +74,7 @@ extern "C" int orchestrate_arena_set_limit(size_t threads) {
       control = nullptr;
       return 1;
     }
-    if (handle == nullptr) {
-      // oneTBB fixes the most threads it will ever have when its first arena appears.
-      const tbb::global_control most(tbb::global_control::max_allowed_parallelism, kMostThreads);
-      handle = new tbb::task_scheduler_handle(tbb::attach{});
-      tbb::task_arena(1, 0).initialize();
-    }
+    if (handle == nullptr) Attach();
     // The new one first: the limit in force is the smallest of all, and must not fall in between.
     auto* next = new tbb::global_control(tbb::global_control::max_allowed_parallelism, threads);
     delete control;
@@ -75,10 +94,9 @@ extern "C" size_t orchestrate_arena_active_limit(void) {
   return tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
 }
 
-extern "C" int orchestrate_arena_limit_is_fixed(void) {
-  // What oneTBB allows itself when its first arena appears without a control that allows more.
-  const auto cpus = static_cast<size_t>(tbb::info::default_concurrency());
-  const size_t for_cpus = (cpus <= 128 ? 4 : 2) * cpus;
-  const size_t workers = for_cpus > 256 ? for_cpus : 256;
-  return orchestrate_arena_active_limit() == 1 + workers ? 1 : 0;
+extern "C" int orchestrate_arena_limit_cause(void) {
+  const size_t limit = orchestrate_arena_active_limit();
+  if (limit == 1 + kMostThreads) return ORCHESTRATE_LIMIT_OF_LIBRARY;
+  const bool is_fixed = limit == fixed_limit || limit == DefaultLimit();
+  return is_fixed ? ORCHESTRATE_LIMIT_OF_FIRST_USE : ORCHESTRATE_LIMIT_OF_CONTROL;
 }

@@ -28,9 +28,10 @@ void orchestrate_arena_free_limit(void);
 /* Returns the limit that is in force, which is lower when somebody else's control is. */
 size_t orchestrate_arena_active_limit(void);
 
-/* Returns 1 when that limit is no control's: oneTBB was used before the first call of set_limit, and has
-   fixed it then. */
-int orchestrate_arena_limit_is_fixed(void);
+/* What sets that limit: somebody else's control; oneTBB's use before the first call of set_limit, which has
+   fixed it then; or the most that set_limit has oneTBB fix. */
+enum { ORCHESTRATE_LIMIT_OF_CONTROL, ORCHESTRATE_LIMIT_OF_FIRST_USE, ORCHESTRATE_LIMIT_OF_LIBRARY };
+int orchestrate_arena_limit_cause(void);
 
 #ifdef __cplusplus
 }

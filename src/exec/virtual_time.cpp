@@ -21,7 +21,7 @@ struct VirtualRuntimes {
   Mutex mutex;
   std::vector<RuntimeCore*> all;  // under mutex
   std::atomic<std::size_t> count{0};
-  std::atomic<std::uint64_t> strangers{0};  // as outside_blocked_
+  std::atomic<std::uint64_t> strangers{0xffffffff00000000U};  // as outside_blocked_
 };
 
 VirtualRuntimes& GetVirtualRuntimes() noexcept {

@@ -238,13 +238,15 @@ void Batch::Abandon(const Error& error) noexcept {
 void Batch::Collect(BodyResult& result) noexcept {
   elsewhere_.reset();
   tasks_.stop_cause = StopCause();
-  if (collect_ != nullptr) {
+  if (Error ended = Ended(); ended && collect_ != nullptr) {
+    Fail(result, std::move(ended));  // not every task has ended, and to read one that has not would wait
+  } else if (collect_ != nullptr) {
     try {
       collect_(Owner(), tasks_, result);
     } catch (...) {
       Fail(result, Error::FromCurrentException());
     }
-  } else if (Error error = TakeErrors(Ended())) {
+  } else if (Error error = TakeErrors(ended)) {
     Fail(result, std::move(error));
   }
   tasks_.Clear();

@@ -46,6 +46,7 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
     if (auto* armed = timers.load(sync::memory_order_acquire)) armed->Cancel(*this);
   }
   void Activate() noexcept override {
+    if (is_activated.exchange(true, sync::memory_order_relaxed)) return;
     const ExecutorUse use(*this);
     auto& service = use->Timers();
     timers.store(&service, sync::memory_order_release);
@@ -53,6 +54,7 @@ struct DeadlineScope final : ChildScope, GuardedTimer {
   }
 
   TimePoint due;
+  sync::atomic<bool> is_activated{false};
   sync::atomic<TimerService*> timers{nullptr};
 };
 
@@ -141,7 +143,7 @@ struct DoneCallback final : Link, Deferred, WorkNode {
 namespace {
 
 // Passes a context's end on to a std::stop_source; one a node, made by the first StopToken().
-struct StopBridge final : StopLink, Deferred {
+struct StopBridge final : StopLink {
   // Once; what throws has another try at the next call. False when the node had ended.
   bool LinkTo(ContextNode& node) {
     const std::lock_guard lock(linking);
@@ -156,17 +158,19 @@ struct StopBridge final : StopLink, Deferred {
       self.refs.fetch_add(1, sync::memory_order_relaxed);
       return &self;
     };
-    run = [](Deferred& deferred) noexcept {
-      auto& self = static_cast<StopBridge&>(deferred);
-      self.source.request_stop();
-      Drop(self);
-    };
+    run = [](Deferred& deferred) noexcept { RequestStop(static_cast<StopBridge&>(deferred)); };
+    release = RequestStop;
     runs_user_code = true;
     drop = Drop;
   }
   static void Drop(StopLink& link) noexcept {
     auto& self = static_cast<StopBridge&>(link);
     if (self.refs.fetch_sub(1, sync::memory_order_acq_rel) == 1) delete &self;
+  }
+  static void RequestStop(ChainNode& node) noexcept {
+    auto& self = static_cast<StopBridge&>(node);
+    self.source.request_stop();
+    Drop(self);
   }
   sync::atomic<std::uint32_t> refs{1};
   Mutex linking;

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <orchestrate/base/mutex.hpp>
-#include <orchestrate/task/detail/context_node.hpp>
+#include <orchestrate/task/detail/task_core.hpp>
 
 namespace orchestrate::inline v1::detail {
 
-// The link of a node's std::stop_source.
-struct StopLink : Link {
+// The link of a node's std::stop_source. What it runs, or releases, are call-backs of the user.
+struct StopLink : Link, Deferred, ChainNode {
   void (*drop)(StopLink&) noexcept = nullptr;
 };
 

@@ -106,11 +106,13 @@ void EndChild(ContextNode& node) noexcept {
 struct EndRound {
   void Fire(ContextLinks& links) noexcept {
     const std::lock_guard lock(links.mutex);
+    const Link* const stop = links.stop.load(sync::memory_order_relaxed);  // set before it was linked
     while (Link* link = links.first) {
       links.Unlink(*link);
       Deferred* const more = link->fire(*link);
       if (more == nullptr) continue;
-      more->after = std::exchange(more->runs_user_code ? of_user : todo, more);
+      Deferred*& list = !more->runs_user_code ? todo : link == stop ? stops : posts;
+      more->after = std::exchange(list, more);
     }
   }
 
@@ -129,8 +131,24 @@ struct EndRound {
     }
   }
 
+  void Post() noexcept {
+    while (Deferred* next = posts) {
+      posts = next->after;
+      next->run(*next);
+    }
+  }
+
+  // Inside a loop that tells of the end of tasks: after all that are to be told there.
+  void RequestStops(bool is_telling) noexcept {
+    while (Deferred* next = stops) {
+      stops = next->after;
+      is_telling ? SettleLater(static_cast<StopLink&>(*next)) : next->run(*next);
+    }
+  }
+
   Deferred* todo = nullptr;
-  Deferred* of_user = nullptr;
+  Deferred* posts = nullptr;  // hand a call-back to an executor, which may be the user's
+  Deferred* stops = nullptr;  // run call-backs of the user, which may wait for all of the above
 };
 
 }  // namespace
@@ -142,16 +160,15 @@ void PublishEnd(ContextNode& node) noexcept {
   auto* links = node.links.load(sync::memory_order_seq_cst);
   if (links == nullptr) return;
   if (t_thread.ending != nullptr) return static_cast<EndRound*>(t_thread.ending)->Fire(*links);
+  const bool is_telling = t_thread.draining != nullptr && t_thread.deferred != nullptr;
   const DeferralScope deferral;
   EndRound round;
   t_thread.ending = &round;
   round.Fire(*links);
   round.TellAll();
   t_thread.ending = nullptr;
-  while (Deferred* next = round.of_user) {
-    round.of_user = next->after;
-    next->run(*next);
-  }
+  round.Post();
+  round.RequestStops(is_telling);
 }
 
 // ---- links ----
@@ -184,6 +201,8 @@ void Append(ContextLinks& links, Link& link) noexcept {
 // Has `links` told when its owner's parent ends; that is tied itself already.
 void Tie(ContextLinks& links) {
   ContextNode& owner = *links.owner;
+  // Asks an executor for its timers, which is code of the user: under no lock.
+  if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
   const std::lock_guard lock(links.activation);
   if (links.activated.load(sync::memory_order_relaxed)) return;
   if (owner.parent != nullptr && (owner.flags & ContextNode::kShield) == 0) {
@@ -191,7 +210,6 @@ void Tie(ContextLinks& links) {
     links.up.fire = FireChild;
     Append(LinksOf(*owner.parent), links.up);
   }
-  if ((owner.flags & ContextNode::kTask) == 0) static_cast<ScopeNode&>(owner).Activate();
   // Release pairs with the acquire in Activated(): the ancestors' links are seen.
   links.activated.store(true, sync::memory_order_release);
 }

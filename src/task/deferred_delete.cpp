@@ -1,5 +1,7 @@
 #include "task/deferred_delete.hpp"
 
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "exec/scheduling.hpp"
@@ -35,36 +37,68 @@ void Discard(TaskCore& core) noexcept {
   Unref(core);
 }
 
-// On one of the library's own threads: a worker gives up the last reference instead, one of the default
-// runtime for what has no context.
-void HandToWorker(TaskCore& core) noexcept {
-  try {
-    PostBelow(core.scope != nullptr ? static_cast<ContextNode&>(core) : DefaultRoot(), core);
-  } catch (...) {  // there is no worker to be had
-    Discard(core);
-  }
+void Note(TaskCore& core) noexcept {
+  NoteEnded(core);
+  Unref(core);
 }
 
-void DeleteOnWorker(TaskCore& core) noexcept {
-  // What was made without a body has no callable, and a job destroyed its own when it ended.
-  const bool may_run_user_code = core.scope != nullptr && core.Ops().run == RunQueued && !core.Ops().plain;
-  if (!may_run_user_code) return EndAndDestroy(core);
-  core.refs.store(1, sync::memory_order_relaxed);
-  HandToWorker(core);
+using Act = void (*)(TaskCore& core) noexcept;
+
+// What one of the library's own threads leaves to a worker: of the task's executor, or of the default runtime
+// for what has no executor or was refused.
+struct Errand final : WorkNode {
+  Errand(TaskCore& of, Act what) noexcept : WorkNode{&kOps, nullptr}, core(of), act(what) {}
+
+  static void Run(WorkNode& node) noexcept {
+    const std::unique_ptr<Errand> self(static_cast<Errand*>(&node));
+    const DeferralScope deferral;
+    self->act(self->core);
+  }
+  static void Refused(WorkNode& node) noexcept {
+    auto& self = static_cast<Errand&>(node);
+    if (std::exchange(self.had_default, true)) return Run(self);  // there is no worker to be had
+    try {
+      PostBelow(DefaultRoot(), self);
+    } catch (...) {
+      Run(self);
+    }
+  }
+  static constexpr WorkOps kOps{Run, Refused};
+
+  TaskCore& core;
+  const Act act;
+  bool had_default = false;
+};
+
+void HandToWorker(TaskCore& core, Act act) noexcept {
+  auto* const errand = new (std::nothrow) Errand(core, act);
+  if (errand == nullptr) return act(core);
+  core.scope != nullptr ? PostBelow(core, *errand) : Errand::Refused(*errand);
+}
+
+// What was made without a body has no callable, and a job destroyed its own when it ended.
+bool MayRunUserCode(const TaskCore& dead) noexcept {
+  return dead.scope != nullptr && dead.Ops().run == RunQueued && !dead.Ops().plain;
 }
 
 void Drain(DeferredDeletes& lists) noexcept {
   const bool is_own_thread = t_thread.makers_signals != nullptr;
+  const auto run = [is_own_thread](TaskCore& core, Act act) {
+    is_own_thread ? HandToWorker(core, act) : act(core);
+  };
   for (;;) {
     if (TaskCore* core = Pop(lists.uncalled)) {
-      is_own_thread ? HandToWorker(*core) : Discard(*core);
+      run(*core, Discard);
+    } else if (!lists.callables.empty()) {
+      TaskCore& uncalled = *lists.callables.back();
+      lists.callables.pop_back();
+      run(uncalled, Discard);
     } else if (!lists.unnoted.empty()) {
       TaskCore& unnoted = *lists.unnoted.back();
       lists.unnoted.pop_back();
-      NoteEnded(unnoted);
-      Unref(unnoted);
+      Note(unnoted);
     } else if (TaskCore* dead = Pop(lists.dead)) {
-      is_own_thread ? DeleteOnWorker(*dead) : EndAndDestroy(*dead);
+      MayRunUserCode(*dead) ? run(*dead, EndAndDestroy) : EndAndDestroy(*dead);
     } else {
       return;
     }
@@ -88,6 +122,15 @@ void DeleteLater(TaskCore& core) noexcept {
 void DiscardLater(TaskCore& core) noexcept {
   const DeferralScope scope;
   Push(Lists().uncalled, core);
+}
+
+void DiscardEntryLater(TaskCore& core) noexcept {
+  const DeferralScope scope;
+  try {
+    Lists().callables.push_back(&core);
+    Ref(core);
+  } catch (...) {  // without memory the callable goes with the block
+  }
 }
 
 void NoteEndedLater(TaskCore& core) noexcept {

@@ -15,8 +15,9 @@ namespace orchestrate::inline v1::detail {
 struct DeferredDeletes {
   TaskCore* dead = nullptr;      // blocks without a reference
   TaskCore* uncalled = nullptr;  // ended tasks with a callable, each with a reference
-  // Ended tasks that an observer has not heard of, each with a reference; a stale entry of theirs may still
-  // lie in a queue, which has their link.
+  // The same, and ended tasks that an observer has not heard of. A stale entry of theirs may still lie in a
+  // queue, which has their link.
+  std::vector<TaskCore*> callables;
   std::vector<TaskCore*> unnoted;
 };
 
@@ -62,6 +63,10 @@ void DeleteLater(TaskCore& core) noexcept;
 // Destroys the callable of a task that has ended with `kUncalled` and lies in no queue, and gives up a
 // reference.
 void DiscardLater(TaskCore& core) noexcept;
+
+// The same for one that may lie in a queue; the caller keeps its reference. Without memory the callable goes
+// with the block.
+void DiscardEntryLater(TaskCore& core) noexcept;
 
 // Has the observer called for a task that has ended; at once without memory.
 void NoteEndedLater(TaskCore& core) noexcept;

@@ -109,12 +109,22 @@ void RunQueued(WorkNode& node) noexcept {
   if (spare == Spare::Left) Unref(core);
 }
 
+namespace {
+
+// Of a task that no queue holds any more. Its executor may have dropped it on the timers' thread, or inside a
+// loop that tells.
+void GiveUpEntry(TaskCore& core) noexcept {
+  const bool is_uncalled = (core.state.load(sync::memory_order_acquire) & ContextNode::kUncalled) != 0;
+  is_uncalled ? DiscardLater(core) : Unref(core);
+}
+
+}  // namespace
+
 void DropQueued(WorkNode& node) noexcept {
   auto& core = static_cast<TaskCore&>(node);
   if (Error ended = EndOf(core)) {
     EndUnrun(core, kQueued, ended, kCancelled);
-    LeaveEntry(core);
-    Unref(core);
+    GiveUpEntry(core);
   } else {
     Refuse(core);
   }
@@ -138,8 +148,7 @@ void Refuse(TaskCore& core, const char* verb) noexcept {
   } else {
     EndUnrun(core, kQueued, ShutDownError(core).WithContext(verb), kFailed);
   }
-  LeaveEntry(core);
-  Unref(core);
+  GiveUpEntry(core);
 }
 
 }  // namespace orchestrate::inline v1::detail

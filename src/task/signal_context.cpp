@@ -21,7 +21,7 @@ namespace detail {
 namespace {
 
 constexpr int kSignals = 65;
-constinit sync::atomic<std::uint32_t> arrived{0};  // counts handler calls; what the watcher sleeps on
+constinit sync::atomic<std::uint32_t> arrived{0U - 1};  // counts handler calls; what the watcher sleeps on
 std::array<std::atomic<std::uint32_t>, kSignals> pending{};
 
 // A signal handler may do no more than this.

@@ -20,13 +20,12 @@ void SetTerminal(TaskCore& core, std::uint32_t phase) noexcept {
   }
 }
 
-// Running or, of a task without a body, Adopting → Completed, unless Cancel() was faster.
-bool TryComplete(TaskCore& core, std::uint32_t from) noexcept {
-  const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
+// Running or, of a task without a body, Adopting → Completed with `flags`, unless Cancel() was faster.
+bool TryComplete(TaskCore& core, std::uint32_t from, std::uint32_t flags) noexcept {
   auto state = core.state.load(sync::memory_order_relaxed);
   do {
     if ((state & ContextNode::kEnded) != 0) return false;
-  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | gone,
+  } while (!core.state.compare_exchange_weak(state, (state ^ (from ^ kCompleted)) | flags,
                                              sync::memory_order_acq_rel, sync::memory_order_relaxed));
   return true;
 }
@@ -49,6 +48,11 @@ bool SetError(TaskCore& core, Error error, std::uint32_t from) noexcept {
   return true;
 }
 
+// Destroying the callable does, and the observer is.
+bool RunsUserCodeAtEnd(const TaskCore& core) noexcept {
+  return !core.Ops().light || (core.flags & ContextNode::kSpawned) != 0;
+}
+
 // Everything but telling those who wait.
 void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   bool cancelled = (core.state.load(sync::memory_order_acquire) & ContextNode::kEnded) != 0;
@@ -61,16 +65,19 @@ void End(TaskCore& core, BodyResult& result, std::uint32_t from) noexcept {
   if (!cancelled && (result.end == BodyEnd::Failure || result.end == BodyEnd::Cancelled)) {
     cancelled = !SetError(core, std::move(result.error), from) || result.end == BodyEnd::Cancelled;
   }
-  if (!core.Ops().light) core.Ops().destroy(core, kCallable);
-  if ((core.flags & ContextNode::kSpawned) != 0) NoteEnded(core);
-  if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from)) cancelled = true;
-  const std::uint32_t gone = from == kAdopting ? ContextNode::kBodyGone : 0U;
+  const bool is_put_off = RunsUserCodeAtEnd(core) && IsDeferring();
+  if (!is_put_off && !core.Ops().light) core.Ops().destroy(core, kCallable);
+  if (!is_put_off && (core.flags & ContextNode::kSpawned) != 0) NoteEnded(core);
+  const auto flags =
+      (from == kAdopting ? ContextNode::kBodyGone : 0U) | (is_put_off ? ContextNode::kUncalled : 0U);
+  if (!cancelled && result.end == BodyEnd::Value && !TryComplete(core, from, flags)) cancelled = true;
   if (cancelled) {
     if (result.end == BodyEnd::Value) core.Ops().destroy(core, kValue);
-    SetTerminal(core, kCancelled | gone);
+    SetTerminal(core, kCancelled | flags);
   } else if (result.end == BodyEnd::Failure) {
-    SetTerminal(core, kFailed | gone);
+    SetTerminal(core, kFailed | flags);
   }
+  if (is_put_off) DiscardEntryLater(core);
 }
 
 }  // namespace
@@ -96,8 +103,7 @@ bool TryEndUnrun(TaskCore& core, std::uint32_t from, std::uint32_t to, ContextNo
   if (core.parent == nullptr && parent != nullptr) Adopt(core, *parent);
   core.ticks.store(0, sync::memory_order_relaxed);
   if (from == kAttached) core.place = nullptr;
-  const bool runs_user_code = !core.Ops().light || (core.flags & ContextNode::kSpawned) != 0;
-  if (!runs_user_code || !IsDeferring()) {
+  if (!RunsUserCodeAtEnd(core) || !IsDeferring()) {
     core.Ops().destroy(core, kCallable);
     NoteEnded(core);
     SetTerminal(core, to | ContextNode::kEnded);

@@ -57,6 +57,10 @@ bool RunsOneAtATime(const ContextNode& root) noexcept {
   return !ExecutorOf(root).GetCapabilities().parallel;  // code of the user: under no lock
 }
 
+// True while this thread asks an executor for its keys, which may wait before it answers. That wait is not
+// entered: it would ask again, and its entries would be lost.
+constinit thread_local bool t_asking = false;
+
 }  // namespace
 
 // The keys under which the body of one frame is found.
@@ -68,8 +72,16 @@ struct FrameLinks {
 
 namespace {
 
+struct Asking {
+  Asking() noexcept { t_asking = true; }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() { t_asking = false; }
+};
+
 // The task; the job that waits for it; a piece of it; what cannot begin on its executor meanwhile.
 std::vector<const void*> KeysOf(const Frame& frame) {
+  const Asking asking;
   const TaskCore& core = *frame.core;
   std::vector<const void*> keys{&core};
   if (const ContextNode* job = JobOf(core)) keys.push_back(static_cast<const TaskCore*>(job));
@@ -107,6 +119,7 @@ void Withdraw(Frame& frame) noexcept {
 }
 
 WaitRecord* PublishFrames() noexcept {
+  if (t_asking) return nullptr;
   Frame* const innermost = CurrentFrame();
   Frame* published = innermost;
   while (published != nullptr && published->links == nullptr) published = published->outer;

@@ -32,7 +32,8 @@ struct WaitRecord {
   WaitRecord* next_free = nullptr;
 };
 
-// The record of the calling thread, under which all its bodies can be found from now on. Null without memory.
+// The record of the calling thread, under which all its bodies can be found from now on. Null without memory,
+// and inside GetCapabilities() of an executor that is asked on behalf of another wait.
 [[nodiscard]] WaitRecord* PublishFrames() noexcept;
 
 // Enters and takes out; under the lock of the key's part of the table only.

@@ -1,4 +1,6 @@
 #include <chrono>
+#include <functional>
+#include <tuple>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -28,9 +30,14 @@ struct Members {
   Task<int> retried = Retry(RetryOptions(), [] { return 1; });
   Job repeated = Repeat(std::chrono::seconds(1), [] {});
   Job all = InvokeAll(0, several);
+  Task<std::tuple<int, int>> tuple = InvokeAll(
+      ctx, [] { return 1; }, [] { return 2; });
   Task<std::vector<Result<int>>> results = InvokeAllResults(0, several);
   Job consumed = Consume(0, std::vector<Task<int>>());
   Result<int> joined = ForkJoin([] { return 1; });
+  Error looped = ParallelFor(ctx, 0, 2, [](int) {});
+  Result<int> reduced = ParallelReduce(
+      ctx, 0, 2, 0, [](int item) { return item; }, std::plus<>());
 };
 
 int Initialize() { return Members().joined.ValueOr(0); }

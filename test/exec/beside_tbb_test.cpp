@@ -14,6 +14,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/in_time.hpp>
 #include <test/support/own_process.hpp>
 #include <test/support/with_runtime.hpp>
 #include "base/sanitizers.hpp"
@@ -94,35 +95,42 @@ TEST_P(BesideTbb, AParallelForMayStartTasksAndWaitForThem) {
   }
 }
 
-// oneTBB counts a thread that blocks at the end of a parallel_for as free and wakes no other in its place.
-TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) {
-  if (tbb::this_task_arena::max_concurrency() < 2) GTEST_SKIP() << "the loop has one thread only";
+// Work from a thread of the program, at times when the runners have left, while `threads` threads of oneTBB
+// block at the end of a parallel_for: oneTBB counts each as free and wakes no other in its place.
+void WorkWhileALoopBlocks(const Context& ctx, int threads, int rounds) {
   const Watchdog watchdog;
-  Gate both(2);
+  Gate all(threads + 1);
   Gate done;
   std::thread poster([&] {
     const OpenAtEnd open(done);
-    both.Wait();
-    for (int round = 0; round < 20; ++round) {
+    all.Wait();
+    for (int round = 0; round < rounds; ++round) {
       const auto idle = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
       while (std::chrono::steady_clock::now() < idle) std::this_thread::yield();  // the runner has left
       // A timed wait does not run the task itself.
-      EXPECT_TRUE(Invoke(ctx_, [] {}).WaitFor(kPatience));
+      EXPECT_TRUE(Invoke(ctx, [] {}).WaitFor(kPatience));
     }
   });
   const auto main_thread = std::this_thread::get_id();
-  tbb::parallel_for(
-      tbb::blocked_range<int>(0, 2, 1),
-      [&](const tbb::blocked_range<int>& range) {
-        for (int item = range.begin(); item != range.end(); ++item) {
-          both.Open();
-          both.Wait();
-          if (std::this_thread::get_id() != main_thread) done.Wait();
-        }
-      },
-      tbb::simple_partitioner());
+  const auto wait_in_each = [&](const tbb::blocked_range<int>& range) {
+    for (int item = range.begin(); item != range.end(); ++item) {
+      all.Open();
+      all.Wait();
+      if (std::this_thread::get_id() != main_thread) done.Wait();
+    }
+  };
+  tbb::task_arena arena(threads + 1);
+  arena.execute([&] {
+    tbb::parallel_for(tbb::blocked_range<int>(0, threads + 1, 1), wait_in_each, tbb::simple_partitioner());
+  });
   poster.join();
 }
+
+// So many rounds that each has to begin after a few launches.
+TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInItsLastItem) { WorkWhileALoopBlocks(ctx_, 1, 60); }
+
+// Each of the threads swallows a launch.
+TEST_P(BesideTbb, WorkBeginsWhileAParallelForBlocksInSeveralThreads) { WorkWhileALoopBlocks(ctx_, 4, 5); }
 
 TEST_P(BesideTbb, AnExceptionCrossesAParallelForWithinATask) {
   auto task = Invoke(ctx_, [] {
@@ -160,32 +168,53 @@ class RealBesideTbbInItsOwnProcess : public InItsOwnProcess {
 #endif
   }
 
-  // Blocks `count` bodies of a runtime that has that many spare workers, and says whether the next one
-  // begins, or else what was reported.
-  static std::string BlockAll(int count, bool& began) {
+  struct Reached {
+    bool begins = false;   // the body beyond those that block
+    std::string report;    // if any
+    bool in_time = false;  // within a second of the last body that began
+  };
+
+  // Blocks `count` bodies of a runtime that has that many spare workers, and looks whether the next one
+  // begins, or else what is reported.
+  static Reached BlockAll(int count) {
     ReportLog reports;
     RuntimeOptions options(1);
     options.spare_workers = static_cast<std::size_t>(count) + 50;
     options.on_report = reports.Sink();
     Runtime runtime(std::move(options));
-    return BlockAllOf(runtime, reports, count, began);
+    return BlockAllOf(runtime, reports, count);
   }
 
-  static std::string BlockAllOf(Runtime& runtime, ReportLog& reports, int count, bool& began) {
+  static Reached BlockAllOf(Runtime& runtime, ReportLog& reports, int count) {
     Promise<int> promise;
+    std::atomic<TimePoint> last{Clock::now()};
     std::vector<Task<int>> blocked;
     for (int i = 0; i < count; ++i)
-      blocked.push_back(Invoke(runtime.Background(), [task = promise.Task()] { return task.Get(); }));
+      blocked.push_back(Invoke(runtime.Background(), [&last, task = promise.Task()] {
+        last = Clock::now();
+        return task.Get();
+      }));
     auto next = Invoke(runtime.Background(), [] {});
-    const auto until = Clock::now() + kPatience;
-    while (!next.WaitFor(std::chrono::milliseconds(1)) && reports.Size() == 0 && Clock::now() < until)
-      continue;
-    began = next.IsDone();
+    const auto is_decided = [&] { return next.WaitFor(std::chrono::milliseconds(1)) || reports.Size() != 0; };
+    EXPECT_TRUE(Eventually(is_decided));
+    const bool in_time = Clock::now() - last.load() < std::chrono::seconds(1);
+    const bool begins = next.IsDone();
     promise.Set(1);
     for (const auto& task : blocked) (void)task.Wait();
     (void)next.Wait();
     const auto entries = reports.Take();
-    return entries.empty() ? "" : entries[0].what;
+    return {begins, entries.empty() ? "" : entries[0].what, in_time};
+  }
+
+  // Ends the process with the report of a limit that `count` blocked bodies reach.
+  [[noreturn]] static void ReachLimit(int count) {
+    Reached reached;
+    const bool in_time = InTimeOnce([&] {
+      reached = BlockAll(count);
+      return reached.in_time;
+    });
+    std::fputs(reached.report.c_str(), stderr);
+    std::exit(in_time && !reached.begins ? kFine : kWrong);
   }
 };
 
@@ -194,12 +223,9 @@ TEST_F(RealBesideTbbInItsOwnProcess, UsedBeforeTheRuntimeItFixesALimitThatIsRepo
     const Watchdog watchdog;
     tbb::parallel_for(0, 100, [](int) {});
     const Runtime keeps_it_fixed(1);
-    bool few_begin = false;
-    const std::string nothing = BlockAll(20, few_begin);
-    bool begins = false;
-    const std::string report = BlockAll(300, begins);
-    std::fputs(report.c_str(), stderr);
-    std::exit(few_begin && nothing.empty() && !begins ? kFine : kWrong);
+    const Reached few = BlockAll(20);
+    if (!few.begins || !few.report.empty()) std::exit(kWrong);
+    ReachLimit(300);
   };
   EXPECT_EXIT(
       run(), testing::ExitedWithCode(kFine),
@@ -207,18 +233,46 @@ TEST_F(RealBesideTbbInItsOwnProcess, UsedBeforeTheRuntimeItFixesALimitThatIsRepo
       "want [0-9]+; what is queued waits until it allows more$");
 }
 
+TEST_F(RealBesideTbbInItsOwnProcess, AControlThatIsGoneIsNotReportedForTheLimitThatItHasFixed) {
+  const auto run = [] {
+    const Watchdog watchdog;
+    {
+      const tbb::global_control gone(tbb::global_control::max_allowed_parallelism, 300);
+      tbb::parallel_for(0, 100, [](int) {});
+    }
+    const Runtime keeps_it_fixed(1);
+    ReachLimit(350);
+  };
+  EXPECT_EXIT(
+      run(), testing::ExitedWithCode(kFine),
+      "^oneTBB was used before the first runtime, which fixed its limit at 301 threads, the runtimes");
+}
+
+TEST_F(RealBesideTbbInItsOwnProcess, NoControlIsReportedForTheLimitOfTheLibrary) {
+  const auto run = [] {
+    RuntimeOptions options(1);
+    options.spare_workers = 4096;
+    { const Runtime runtime(std::move(options)); }
+    std::exit(kFine);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(kFine), "^$");
+}
+
 TEST_F(RealBesideTbbInItsOwnProcess, AControlThatComesLaterIsReportedWhenItIsReached) {
   const auto run = [] {
     const Watchdog watchdog;
-    ReportLog reports;
-    RuntimeOptions options(1);
-    options.on_report = reports.Sink();
-    Runtime runtime(std::move(options));
-    const tbb::global_control two(tbb::global_control::max_allowed_parallelism, 2);
-    bool begins = false;
-    const std::string report = BlockAllOf(runtime, reports, 5, begins);
-    std::fputs(report.c_str(), stderr);
-    std::exit(begins ? kWrong : kFine);
+    Reached reached;
+    const bool in_time = InTimeOnce([&] {
+      ReportLog reports;
+      RuntimeOptions options(1);
+      options.on_report = reports.Sink();
+      Runtime runtime(std::move(options));
+      const tbb::global_control two(tbb::global_control::max_allowed_parallelism, 2);
+      reached = BlockAllOf(runtime, reports, 5);
+      return reached.in_time;
+    });
+    std::fputs(reached.report.c_str(), stderr);
+    std::exit(in_time && !reached.begins ? kFine : kWrong);
   };
   EXPECT_EXIT(
       run(), testing::ExitedWithCode(kFine),

@@ -249,6 +249,32 @@ TEST(Executor, LeavesAContextBehindThatRefuses) {
   EXPECT_FALSE(kept.GetExecutor().IsRunning());
 }
 
+TEST(Executor, MayUseTheContextForWhichItsTimersAreAsked) {
+  class Curious final : public Executor {
+   public:
+    ~Curious() override { Detach(); }
+    void Post(Work work) noexcept override { const Work dropped = std::move(work); }
+    [[nodiscard]] TimePoint Now() noexcept override { return Clock::now(); }
+    [[nodiscard]] TimerService& Timers() noexcept override {
+      if (const Context* context = std::exchange(asks, nullptr)) {
+        own = context->OnDone([] {});
+        is_done = context->WithCancel().StopToken().stop_requested();
+      }
+      return Executor::Timers();
+    }
+    const Context* asks = nullptr;
+    Registration own;
+    bool is_done = true;
+  } curious;
+  const Watchdog watchdog;
+  const Context context = curious.Background().WithTimeout(1h);
+  curious.asks = &context;
+  const Registration registration = context.OnDone([] {});
+  EXPECT_EQ(curious.asks, nullptr) << "the timers were asked for";
+  EXPECT_FALSE(curious.is_done);
+  EXPECT_TRUE(context.Cancel());
+}
+
 TEST(Work, RunsOnceHoweverOftenItIsCalled) {
   class Keeper final : public Executor {
    public:

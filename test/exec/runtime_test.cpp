@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <stdexcept>
@@ -346,36 +345,6 @@ TEST(DefaultRuntime, IsOneAndServesWhoeverNamesNoOther) {
   EXPECT_EQ(&Context::Background().GetExecutor(), &first.GetExecutor());
   EXPECT_EQ(Invoke([](Context& own) { return &own.GetExecutor(); }).Get(), &first.GetExecutor());
   EXPECT_EQ(NewTask([] { return 3; }).Run().Get(), 3);
-}
-
-// ---- threads, counted where nobody else has any ----
-
-std::size_t Threads() {
-  const std::filesystem::directory_iterator all("/proc/self/task");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-// H01
-TEST(RuntimeInItsOwnProcess, LeavesNoThreadsBehind) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const auto run = [] {
-    std::thread([] {}).join();  // a sanitizer makes a thread of its own together with the first
-    const auto before = Threads();
-    for (int round = 0; round < 2; ++round) {
-      Gate all(4);  // outlives the runtime, whose tasks may still be about to leave it
-      Runtime runtime(4);
-      for (int i = 0; i < 4; ++i) {
-        (void)Invoke(runtime.Background(), [&all] {
-          all.Open();
-          all.Wait();
-        });
-      }
-      all.Wait();
-    }
-    { const Runtime unused(4); }
-    std::exit(Eventually([before] { return Threads() <= before; }) ? 0 : 1);
-  };
-  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
 }
 
 // D31

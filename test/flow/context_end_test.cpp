@@ -30,7 +30,13 @@ struct Others {
     return 1;
   });
   std::vector<std::shared_ptr<void>> unset;  // promises
-  Others() { began.Wait(); }
+  Channel<Task<int>> tasks{1};
+  Channel<int> empty{1};
+  Channel<int> full{1};
+  Others() {
+    began.Wait();
+    (void)full.Send(1);
+  }
   ~Others() { gate.Open(); }
 
   // The task of a promise that nothing sets.
@@ -52,6 +58,22 @@ template <class T>
 Task<void> AsVoid(Task<T> task) {
   return ContinueWith(Context::Background(), task,
                       [](const Result<T>& result) { return result ? Error() : result.Failure(); });
+}
+
+// Once a worker runs its body: the thread that waits would do so itself.
+template <class T>
+Task<T> Begun(Task<T> task) {
+  EXPECT_TRUE(Eventually([&] { return task.State() == TaskState::Running; }));
+  return task;
+}
+
+// A sleep has one of its own.
+std::size_t CountWaiters(const Task<void>& task) {
+  std::size_t count = 0;
+  detail::TaskAccess::Core(task).waiters.WithLock([&count](detail::Waiter*& first) {
+    for (const detail::Waiter* at = first; at != nullptr; at = at->next) ++count;
+  });
+  return count;
 }
 
 const Pending kAll[] = {
@@ -117,6 +139,20 @@ const Pending kAll[] = {
     {"ASleep", [](Context& ctx, Others&) { return Sleep(ctx, 24h); }},
     {"ATimeoutOfAPromise",
      [](Context& ctx, Others& others) { return AsVoid(Timeout(ctx, others.Unset<int>(ctx), 24h)); }},
+    {"ABatchThatYieldsResults",
+     [](Context& ctx, Others& others) {
+       return AsVoid(InvokeAllResults(ctx, 1, std::vector{others.never.Task()}));
+     }},
+    {"AConsumerOfAnOpenChannel",
+     [](Context& ctx, Others& others) -> Task<void> { return Consume(ctx, 1, others.tasks); }},
+    {"ABodyInRecv",
+     [](Context& ctx, Others& others) {
+       return AsVoid(Begun(Invoke(ctx, [items = others.empty](Context& own) { return items.Recv(own); })));
+     }},
+    {"ABodyInSend",
+     [](Context& ctx, Others& others) {
+       return Begun(Invoke(ctx, [items = others.full](Context& own) { return items.Send(own, 2); }));
+     }},
 };
 
 struct Way {
@@ -184,13 +220,11 @@ TEST_P(EndOfContext, ReachesWhatIsWaitedFor) {
   Context context = MakeContext();
   Task<void> task = Kind().make(context, others_);
   Settle();
-  Gate waits;
+  const std::size_t before = CountWaiters(task);
   Error seen;
-  std::thread waiter([&] {
-    waits.Open();
-    seen = task.Wait();
-  });
-  waits.Wait();
+  std::thread waiter([&] { seen = task.Wait(); });
+  // Done: a retry gives up at once when the next attempt would be past the deadline.
+  EXPECT_TRUE(Eventually([&] { return task.IsDone() || CountWaiters(task) > before; }));
   End(context);
   waiter.join();
   EXPECT_TRUE(seen.Is(Expected())) << seen.Message();
@@ -278,6 +312,19 @@ TEST_P(EndOfAContext, EndsAJobWithoutWhatItDidNotStart) {
   EXPECT_TRUE(others.TrySet());
 }
 
+// D36. A wait would run it.
+TEST_P(EndOfAContext, ReachesATaskOfABatchThatIsNotAdmitted) {
+  Promise<void> others(ctx_);
+  const Context context = ctx_.WithCancel();
+  const auto second = NewTask([] {});
+  const auto told =
+      ContinueWith(ctx_, second, [](const Result<void>& result) { return result.Failure().Code(); });
+  const Job job = InvokeAll(context, 1, std::vector{others.Task(), second});
+  context.Cancel();
+  EXPECT_EQ(told.Get(), Error(Errc::Cancelled).Code());
+  EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
+}
+
 // D38 K54
 TEST_P(EndOfAContext, OfATimeoutLetsTheBodyLeaveFirst) {
   Gate began;
@@ -301,20 +348,23 @@ TEST_P(EndOfAContext, OfATimeoutLetsTheBodyLeaveFirst) {
 // The callable of a task that the end of a context ends is destroyed by a worker, not by the timers' thread.
 TEST_P(EndOfAContext, DestroysCallablesOnWorkers) {
   struct Noting {
-    explicit Noting(std::atomic<bool>& flag) : destroyed(&flag) {}
-    Noting(Noting&& other) noexcept : destroyed(std::exchange(other.destroyed, nullptr)) {}
+    Noting(const Context& on_same_timers, Gate& gate) : context(on_same_timers), destroyed(&gate) {}
+    Noting(Noting&& other) noexcept
+        : context(other.context), destroyed(std::exchange(other.destroyed, nullptr)) {}
     ~Noting() {
       if (destroyed == nullptr) return;
-      (void)Sleep(Context::Background(), 1ms).Wait();  // all timers stand still meanwhile if they are here
-      *destroyed = true;
+      (void)Sleep(context, 1ms).Wait();  // for ever on the thread of these timers
+      destroyed->Open();
     }
-    std::atomic<bool>* destroyed;
+    Context context;
+    Gate* destroyed;
   };
+  const Watchdog watchdog;
   Promise<int> never(ctx_);
-  std::atomic<bool> destroyed = false;
-  auto task = After(ctx_.WithTimeout(5ms), never.Task(), [noting = Noting(destroyed)](int) {});
+  Gate destroyed;
+  auto task = After(ctx_.WithTimeout(5ms), never.Task(), [noting = Noting(ctx_, destroyed)](int) {});
   EXPECT_TRUE(task.Wait().Is(Errc::DeadlineExceeded));
-  EXPECT_TRUE(Eventually([&] { return destroyed.load(); }));
+  destroyed.Wait();
 }
 
 }  // namespace

@@ -36,6 +36,11 @@ class Count(unittest.TestCase):
         self.assertEqual(count(('tests="1" failures="0"', output)),
                          (0, "1 passed, 0 failed, 2 tries of upper bounds were late\n"))
 
+    def test_counts_a_report_that_is_not_there_as_a_failure(self):
+        run = subprocess.run([planted.PROJECT / "tools" / "count_tests", "/nowhere/report.xml"], capture_output=True,
+                             text=True, check=False)
+        self.assertEqual((run.returncode, run.stdout), (1, "0 passed, 1 failed\n"))
+
     def test_fails_when_nothing_ran(self):
         self.assertEqual(count('tests="1" failures="0" skipped="1"')[0], 1)
 

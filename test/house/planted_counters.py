@@ -30,6 +30,16 @@ class Counters(planted.Planted):
                           "src/exec/a.cpp": f"{raised}\n", TABLE: ""},
                          "include/orchestrate/exec/a.hpp:2: rounds_ has 32 bits")
 
+    def test_refuses_a_member_of_a_plain_type_without_a_row(self):
+        for kind in ("int", "unsigned"):
+            self.refuses({"src/exec/a.cpp": f"class A {{\n  void F() {{ ++rounds_; }}\n  {kind} rounds_ = 0;\n}};\n",
+                          TABLE: ""}, "src/exec/a.cpp:3: rounds_ has 32 bits")
+
+    def test_refuses_a_half_of_a_word_without_a_row(self):
+        self.refuses({"src/exec/a.hpp": "std::atomic<std::uint64_t> blocked_{0};\n",
+                      "src/exec/a.cpp": "blocked_.fetch_add(kChange + 1, std::memory_order_seq_cst);\n", TABLE: ""},
+                     "src/exec/a.hpp:1: blocked_ has 32 bits")
+
     def test_refuses_a_row_without_a_counter(self):
         self.refuses({TABLE: "\nsrc/exec/a.hpp rounds_ bounded: by nothing\n"}, f"{TABLE}:2: there is no counter")
 

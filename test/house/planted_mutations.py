@@ -8,7 +8,8 @@ import planted
 
 PROJECT_FILE = """cmake_minimum_required(VERSION 3.25)
 project(small CXX)
-add_executable(test_small sum.cpp main.cpp)
+file(GLOB sources *.cpp)
+add_executable(test_small ${sources})
 """
 SOURCE = "int Sum(int a, int b) { return a + b; }\nint Twice(int a) { return 2 * a; }\n"
 # As little of googletest as the tool needs.
@@ -23,12 +24,14 @@ int main(int, char** argv) {
 """
 
 
-def mutate(table, *options):
+def mutate(table, *options, tests=TESTS, stale=()):
+    """The files `stale` are left from an earlier run in the copy of the project."""
     with tempfile.TemporaryDirectory() as folder:
         project = pathlib.Path(folder)
-        for name, text in {"CMakeLists.txt": PROJECT_FILE, "sum.cpp": SOURCE, "main.cpp": TESTS,
-                           "tools/mutations": table}.items():
-            (project / name).parent.mkdir(exist_ok=True)
+        files = {"CMakeLists.txt": PROJECT_FILE, "sum.cpp": SOURCE, "main.cpp": tests, "tools/mutations": table}
+        files.update({f"build/mutants/source/{name}": "#error gone from the project\n" for name in stale})
+        for name, text in files.items():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text, encoding="utf-8")
         run = subprocess.run([planted.PROJECT / "tools" / "mutate", "--project", project, *options],
                              capture_output=True, text=True, check=False)
@@ -66,10 +69,22 @@ class Mutations(unittest.TestCase):
         self.assertEqual(run.returncode, 2)
         self.assertIn("no test matches Product*", run.stderr)
 
-    def test_reports_what_does_not_compile(self):
-        run, _, _ = mutate(NOTICED.replace("a - b", "a - c"))
+    def test_counts_what_does_not_compile_as_a_failure(self):
+        run, _, report = mutate(NOTICED + NOTICED.replace("a - b", "a - c"))
         self.assertEqual(run.returncode, 2)
         self.assertIn("failed", run.stderr)
+        self.assertTrue(run.stdout.endswith("1 of 2 mutations noticed, 0 survived\n"), run.stdout)
+        self.assertIn('tests="2" failures="1"', report)
+
+    def test_counts_tests_that_fail_without_a_mutation_as_a_failure(self):
+        run, _, report = mutate(NOTICED, tests=TESTS.replace("!= 3", "!= 4"))
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("test_small Sum* fails without a mutation", run.stderr)
+        self.assertIn('tests="1" failures="1"', report)
+
+    def test_forgets_what_the_project_no_longer_has(self):
+        run, _, _ = mutate(NOTICED, stale=("renamed.cpp",))
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
 
 
 if __name__ == "__main__":

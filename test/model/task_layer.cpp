@@ -95,14 +95,18 @@ TaskLayer::TaskLayer(Program& program) {
 }
 
 void TaskLayer::RunPosted() {
-  for (;;) {
-    detail::WorkNode* node = posted.exchange(nullptr, memory_order_acquire);
-    if (node == nullptr) return;
-    while (node != nullptr) {
-      detail::WorkNode& next = *std::exchange(node, node->next);
-      next.ops->run(next);
-    }
+  while (RunPostedOnce()) {
   }
+}
+
+bool TaskLayer::RunPostedOnce() {
+  detail::WorkNode* node = posted.exchange(nullptr, memory_order_acquire);
+  if (node == nullptr) return false;
+  while (node != nullptr) {
+    detail::WorkNode& next = *std::exchange(node, node->next);
+    next.ops->run(next);
+  }
+  return true;
 }
 
 }  // namespace orchestrate::test
@@ -114,6 +118,7 @@ namespace orchestrate::inline v1 {
 Executor::~Executor() = default;
 TimerService& Executor::Timers() noexcept { std::abort(); }
 TimePoint Executor::Now() noexcept { return Clock::now(); }
+void Executor::Detach() noexcept {}
 
 std::chrono::nanoseconds TicksToDuration(std::uint64_t ticks) noexcept {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(ticks));
@@ -123,7 +128,7 @@ namespace detail {
 
 constinit thread_local ThreadState t_thread;
 constinit std::atomic<bool> g_forked{false};
-std::atomic<bool> counter_is_steady{true};
+std::atomic<bool> counter_is_steady{false};  // each execution must be repeatable
 
 std::uint64_t ReadTicksSlowly() noexcept { return 1; }
 Error ShutDownError(const ContextNode& /*node*/) noexcept { return Errc::ShutDown; }
@@ -157,6 +162,7 @@ void PostNode(Executor& /*executor*/, WorkNode& node) noexcept {
 void PostFollower(Executor& executor, WorkNode& node, const WorkNode& /*before*/) noexcept {
   PostNode(executor, node);
 }
+void PostLast(Executor& executor, WorkNode& node) noexcept { PostNode(executor, node); }
 void PostBelow(const ContextNode& node, WorkNode& work) noexcept { PostNode(ExecutorOf(node), work); }
 void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept { PostBelow(node, work); }
 bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }

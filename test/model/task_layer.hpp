@@ -49,6 +49,8 @@ struct TaskLayer {
   detail::ScopeNode& Root() noexcept { return *root; }
   // Runs what was posted until nothing is left.
   void RunPosted();
+  // Runs what has been posted so far; false when that is nothing.
+  bool RunPostedOnce();
 
   int reports = 0;  // of failures that nobody read
   detail::ScopeNode* root = nullptr;

@@ -95,6 +95,12 @@ TEST_P(CancelOnWorkers, EndsTheContextOfTheRunningWorkAtOnce) {
   EXPECT_TRUE(task.IsDone());
 }
 
+// Counts the waits that bodies of a runtime are in, or were.
+struct CountsWaits final : Observer {
+  void WorkerBlocked() noexcept override { ++blocked; }
+  std::atomic<int> blocked{0};
+};
+
 // K08, D3
 TEST_P(CancelOnWorkers, WaitsForABodyThatDoesNotListenAndDropsItsValue) {
   Gate started;
@@ -107,25 +113,30 @@ TEST_P(CancelOnWorkers, WaitsForABodyThatDoesNotListenAndDropsItsValue) {
     return 1;
   });
   started.Wait();
-  // Two are inside Outcome() while the body runs, one of them since before the cancellation.
-  Gate about_to_wait(2);
+  // Two are inside Outcome() while the body runs, one of them since before the cancellation. They wait in
+  // another runtime, whose observer says that they do.
+  CountsWaits waits;
+  RuntimeOptions options(2);
+  options.observer = &waits;
+  Runtime waiters(std::move(options));
   const auto wait = [&] {
-    about_to_wait.Open();
     EXPECT_TRUE(task.Outcome().Failure().Is(Errc::Cancelled));
     EXPECT_TRUE(left) << "delivered before the body had left";
   };
-  std::thread before(wait);
+  const OpenAtEnd at_end(leave);
+  const auto before = Invoke(waiters.Background(), wait);
+  ASSERT_TRUE(Eventually([&waits] { return waits.blocked == 1; }));
   EXPECT_FALSE(task.WaitFor(5ms));
   EXPECT_TRUE(task.Cancel());
-  std::thread after(wait);
-  about_to_wait.Wait();
+  const auto after = Invoke(waiters.Background(), wait);
+  ASSERT_TRUE(Eventually([&waits] { return waits.blocked == 2; }));
   EXPECT_EQ(task.State(), TaskState::Cancelled);
   EXPECT_FALSE(task.IsDone()) << "the body is still there";
   EXPECT_FALSE(task.TryGet().has_value());
   EXPECT_FALSE(task.WaitFor(5ms)) << "a bounded wait returns promptly";
   leave.Open();
-  before.join();
-  after.join();
+  EXPECT_FALSE(before.Wait());
+  EXPECT_FALSE(after.Wait());
   EXPECT_TRUE(task.IsDone());
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <orchestrate/orchestrate.hpp>
+#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/little_stack.hpp>
 #include "base/sanitizers.hpp"
@@ -29,18 +30,45 @@ class StressChains : public testing::Test {
   Context ctx_ = runtime_.Background();
 };
 
-TEST_F(StressChains, OfPromisesThatContinuationsSetEnd) {
+// The last of a chain of promises: the body of a continuation of each sets the next.
+Task<int> SetLinkByLink(const Context& context, const Promise<int>& head) {
+  Task<int> last = head.Task();
+  for (int i = 0; i < Links(); ++i) {
+    Promise<int> next(context);
+    Task<int> next_task = next.Task();
+    static_cast<void>(last.Then([owned = std::move(next)](int value) mutable { owned.Set(value + 1); }));
+    last = std::move(next_task);
+  }
+  return last;
+}
+
+TEST_F(StressChains, OfPromisesThatContinuationsOwnEnd) {
   WithLittleStack([this] {
     Promise<int> head(ctx_);
-    Task<int> last = head.Task();
-    for (int i = 0; i < Links(); ++i) {
-      Promise<int> next(ctx_);
-      Task<int> next_task = next.Task();
-      static_cast<void>(last.Then([owned = std::move(next)](int value) mutable { owned.Set(value); }));
-      last = std::move(next_task);
-    }
+    const Task<int> last = SetLinkByLink(ctx_, head);
     { const Promise<int> dropped = std::move(head); }
     EXPECT_TRUE(last.Wait().Is(Errc::Cancelled));
+  });
+}
+
+TEST_F(StressChains, OfPromisesThatContinuationsSetRun) {
+  WithLittleStack([this] {
+    Promise<int> head(ctx_);
+    const Task<int> last = SetLinkByLink(ctx_, head);
+    head.Set(0);
+    EXPECT_EQ(last.Get(), Links());
+  });
+}
+
+// Where the bodies run on the little stack, too.
+TEST_F(StressChains, OfPromisesThatContinuationsSetRunOnALittleStack) {
+  WithLittleStack([] {
+    ManualExecutor executor;
+    Promise<int> head(executor.Background());
+    const Task<int> last = SetLinkByLink(executor.Background(), head);
+    head.Set(0);
+    executor.RunUntilIdle();
+    EXPECT_EQ(last.Get(), Links());
   });
 }
 
