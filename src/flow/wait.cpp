@@ -190,7 +190,8 @@ class AnyOf {
 
   [[nodiscard]] std::size_t FirstEnded() const noexcept {
     for (std::size_t i = 0; i < size_; ++i) {
-      if (places_[i].core->IsTerminal()) return places_[i].node.index;
+      TaskCore& core = *places_[i].core;
+      if (core.IsTerminal() || EndIfContextEnded(core)) return places_[i].node.index;
     }
     return kNone;
   }
@@ -253,6 +254,9 @@ Result<std::size_t> AnyOf::Wait(ContextNode* context) noexcept {
     TaskCore& only = *places_[0].core;
     if (Error error = context == nullptr ? Await(only) : AwaitUnder(only, *context)) return error;
     return places_[0].node.index;
+  }
+  if (context != nullptr) {  // before the worker's permit is given away for nothing
+    if (Error ended = EndOf(*context)) return ended;
   }
   if (Error error = CannotEndAny()) return error;
   Lend();

@@ -155,5 +155,30 @@ TEST(WaitUnderContextWithoutSpare, RunsTheTaskItself) {
   EXPECT_EQ(outer.Get(), 6);
 }
 
+// D37: with no worker to spare a wait that blocked would fail.
+TEST(WaitUnderContextWithoutSpare, ThatHasEndedReturnsWithoutBlocking) {
+  const Watchdog watchdog;
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const Context context = runtime.Background();
+  const Promise<int> first{Where(context)};
+  const Promise<int> second{Where(context)};
+  const auto tasks = std::vector{first.Task(), second.Task()};
+  const auto looks = Invoke(context, [&](Context& own) {
+    const Context late = own.WithTimeout(0s);
+    EXPECT_EQ(WaitAny(late, tasks).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(WaitAny(late, NewTask([] {}), NewTask([] {})).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(WaitAll(late, tasks), Errc::DeadlineExceeded);
+    EXPECT_EQ(tasks[0].Wait(late), Errc::DeadlineExceeded);
+    EXPECT_EQ(Channel<int>(1).Recv(late).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(*WaitAny(late, tasks[0], Completed(1)), 1U);
+    const Context gone = context.WithTimeout(0s);
+    const Promise<int> ends{Where(gone)};
+    EXPECT_EQ(*WaitAny(late, tasks[0], ends.Task()), 1U);
+  });
+  EXPECT_FALSE(looks.Wait());
+}
+
 }  // namespace
 }  // namespace orchestrate::test
