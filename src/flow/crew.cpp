@@ -117,6 +117,10 @@ void Crew::Begin() noexcept {
 
 Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
   if (options.interval > Nanoseconds::zero()) return {};
+  if (options.interval == Nanoseconds::min()) {  // what WithProgress() makes of one that is not a number
+    return Error(Errc::InvalidArgument, "progress interval is not a finite number, must be > 0")
+        .WithContext(verb);
+  }
   return MakeError([&]() -> Error {
     return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
                                        std::to_string(options.interval.count()) + " ns, must be > 0"};
