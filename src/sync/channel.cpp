@@ -8,12 +8,16 @@
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
 #include "sync/linked_wait.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
 constexpr std::size_t kFirstSlots = 8;
 constexpr std::size_t kLargeRing = std::size_t{256} * 1024;  // bytes; kept for the next items up to this size
+
+constexpr const char* kSend = "Channel::Send";
+constexpr const char* kRecv = "Channel::Recv";
 
 // `node` is the context of an operation that has ended with `Ended`.
 Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
@@ -257,7 +261,7 @@ ChannelWait ChannelCore::TryTake(void* to, ContextNode* context, std::uint64_t* 
 Error ChannelCore::WhyNotSend(ContextNode* node) const noexcept {
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kSend, *node)) return ended;
   }
   return IsClosed() ? Error(Errc::Closed) : Error();
 }
@@ -360,20 +364,20 @@ struct ChannelCore::Direction {
 };
 
 Error ChannelCore::Send(ContextNode* node, void* item) noexcept {
-  static constexpr Direction kDirection{"Channel::Send", &ChannelCore::SendOrWait};
+  static constexpr Direction kDirection{kSend, &ChannelCore::SendOrWait};
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kSend, *node)) return ended;
   }
   const auto result = TryPut(item, node);
   return result == ChannelWait::Waiting ? Sleep(kDirection, node, item) : ErrorOf(result, node);
 }
 
 Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
-  static constexpr Direction kDirection{"Channel::Recv", &ChannelCore::RecvOrWait};
+  static constexpr Direction kDirection{kRecv, &ChannelCore::RecvOrWait};
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kRecv, *node)) return ended;
   }
   const auto result = TryTake(to, node, nullptr);
   return result == ChannelWait::Waiting ? Sleep(kDirection, node, to) : ErrorOf(result, node);
