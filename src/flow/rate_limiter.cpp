@@ -29,7 +29,7 @@ struct PermitWaiter : ListNode<> {
 
 struct BlockedThread : PermitWaiter, LinkedWait {
   BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept
-      : LinkedWait(&of_wait, NoSpare::KeepsPermit) {
+      : LinkedWait(&of_wait, "RateLimiter::Acquire", NoSpare::KeepsPermit) {
     context = &of_wait;
     timers = &ExecutorUse(of_wait)->Timers();
     count = permits;

@@ -18,7 +18,7 @@ constexpr int kSpins = 200;  // as long as a wait for one task looks before it s
 
 // One thread that waits until several tasks have ended.
 struct Countdown : ThreadWait {
-  explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served, "WaitAll") {}
   sync::atomic<std::size_t> left{1};
 };
 
@@ -141,7 +141,7 @@ namespace {
 constexpr std::size_t kNone = ~std::size_t{0};
 
 struct AnyWait : ThreadWait {
-  explicit AnyWait(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  explicit AnyWait(RuntimeCore* served) noexcept : ThreadWait(served, "WaitAny") {}
   sync::atomic<std::size_t> winner{kNone};
 };
 

@@ -37,7 +37,7 @@ Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
 bool HasEnded(ContextNode* node) noexcept { return node != nullptr && IsMarkedEnded(*node); }
 
 struct ThreadWaiter : ChannelWaiter, LinkedWait {
-  ThreadWaiter(ContextNode* of_wait, void* place) noexcept : LinkedWait(of_wait) {
+  ThreadWaiter(ContextNode* of_wait, const char* verb, void* place) noexcept : LinkedWait(of_wait, verb) {
     item = place;
     context = of_wait;
     notify = [](ChannelWaiter& waiter) noexcept { static_cast<ThreadWaiter&>(waiter).Finish(); };
@@ -385,7 +385,7 @@ Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
 
 Error ChannelCore::Sleep(const Direction& direction, ContextNode* node, void* item) noexcept {
   if (IsForked()) return ForkedError(direction.name);
-  ThreadWaiter waiter(node, item);
+  ThreadWaiter waiter(node, direction.name, item);
   if (waiter.Failure()) return waiter.Failure();
   if (const auto result = (this->*direction.wait)(waiter); result != ChannelWait::Waiting)
     return ErrorOf(result, node);

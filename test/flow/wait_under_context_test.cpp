@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -178,6 +179,49 @@ TEST(WaitUnderContextWithoutSpare, ThatHasEndedReturnsWithoutBlocking) {
     EXPECT_EQ(*WaitAny(late, tasks[0], ends.Task()), 1U);
   });
   EXPECT_FALSE(looks.Wait());
+}
+
+// D40
+TEST(WaitWithoutSpare, FailsInTheNameOfTheVerb) {
+  const Watchdog watchdog;
+  const auto sentence = [](const char* verb, const char* blocked) {
+    return std::string(verb) + ": " + blocked +
+           " and none is left to go on in place of this one; raise RuntimeOptions::spare_workers";
+  };
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const Promise<int> first{Where(runtime.Background())};
+  const Promise<int> second{Where(runtime.Background())};
+  const Channel<int> channel(1);
+  const auto waits = Invoke(runtime.Background(), [&] {
+    EXPECT_EQ(first.Task().Wait().Message(), sentence("Wait", "0 workers are blocked"));
+    EXPECT_EQ(WaitAny(first.Task(), second.Task()).Failure().Message(),
+              sentence("WaitAny", "0 workers are blocked"));
+    EXPECT_EQ(channel.Recv().Failure().Message(), sentence("Channel::Recv", "0 workers are blocked"));
+    EXPECT_FALSE(channel.TrySend(1));
+    EXPECT_EQ(channel.Send(2).Message(), sentence("Channel::Send", "0 workers are blocked"));
+    EXPECT_EQ(runtime.Run().Code(), Errc::NotSupported);
+  });
+  EXPECT_FALSE(waits.Wait());
+}
+
+// D40
+TEST(WaitWithoutSpare, CountsOneBlockedWorkerAsOne) {
+  const Watchdog watchdog;
+  RuntimeOptions options(1);
+  options.spare_workers = 1;
+  Runtime runtime(std::move(options));
+  const Promise<int> never{Where(runtime.Background())};
+  const Channel<int> asks(1);
+  const auto blocks = Invoke(runtime.Background(), [&] { return *asks.Recv(); });
+  ASSERT_TRUE(Eventually([&] { return detail::ChannelAccess::Core(asks).Waiting() == 1; }));
+  const auto fails = Invoke(runtime.Background(), [&] { return never.Task().Wait().Message(); });
+  EXPECT_EQ(fails.Get(),
+            "Wait: 1 worker is blocked and none is left to go on in place of this one; raise "
+            "RuntimeOptions::spare_workers");
+  EXPECT_FALSE(asks.Send(1));
+  EXPECT_EQ(blocks.Get(), 1);
 }
 
 }  // namespace
