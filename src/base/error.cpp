@@ -57,6 +57,14 @@ const std::error_category& ErrorCategory() noexcept {
   return *category;
 }
 
+namespace {
+
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_category = ErrorCategory();
+[[maybe_unused]] const auto& early_parts = Error().Parts();
+
+}  // namespace
+
 Error::Error(detail::ErrorRep* rep) noexcept : bits_(reinterpret_cast<std::uintptr_t>(rep)) {}
 
 Error::Error(std::error_code code) noexcept {

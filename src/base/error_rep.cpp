@@ -126,8 +126,8 @@ void ErrorReps::GiveUp(Error& error, ErrorRep*& gone) noexcept {
 
 // ---- text ----
 
-// Writes an error. Inside a joined error the number of parts and bytes is limited, and so is the depth, as
-// each level is a part.
+// Writes an error. From the first joined error on the number of parts and bytes is limited, and so is the
+// depth, as each level is a part.
 class ErrorReps::Text {
  public:
   std::string Take() && noexcept { return std::move(text_); }
@@ -148,12 +148,12 @@ class ErrorReps::Text {
   static constexpr std::size_t kMostParts = 64;
   static constexpr std::size_t kMostBytes = 4096;
 
-  [[nodiscard]] bool IsFull() const noexcept { return depth_ != 0 && text_.size() >= limit_; }
+  [[nodiscard]] bool IsFull() const noexcept { return limit_ != 0 && text_.size() >= limit_; }
   void AppendRaw(std::string_view text) { text_ += text; }
 
   // Cuts `text` where the limit is, in front of a character of UTF-8.
   void AppendLimited(std::string_view text) {
-    if (depth_ == 0 || text_.size() + text.size() <= limit_) return AppendRaw(text);
+    if (limit_ == 0 || text_.size() + text.size() <= limit_) return AppendRaw(text);
     std::size_t fits = limit_ > text_.size() ? limit_ - text_.size() : 0;
     while (fits != 0 && (static_cast<unsigned char>(text[fits]) & 0xC0U) == 0x80U) --fits;
     text_.append(text.substr(0, fits));
@@ -179,9 +179,7 @@ class ErrorReps::Text {
     if (std::find(told_.begin(), told_.end(), &join) != told_.end()) return AppendRaw(" (as above)");
     told_.push_back(&join);
     if (limit_ == 0) limit_ = text_.size() + kMostBytes;
-    ++depth_;
     const std::size_t told = AppendParts(join);
-    --depth_;
     if (join.counts.failures == told) return;
     AppendRaw(told == 0 ? ": … and " : "; … and ");
     AppendRaw(std::to_string(join.counts.failures - told) + " more");
@@ -203,8 +201,7 @@ class ErrorReps::Text {
   std::string text_;
   std::size_t limit_ = 0;  // bytes, from the first joined error on
   std::size_t parts_ = 0;
-  int depth_ = 0;                      // of joined errors that are being written
-  std::vector<const ErrorRep*> told_;  // joined errors
+  std::vector<const ErrorRep*> told_;  // joined errors; few, as each has written some bytes
 };
 
 std::string ErrorReps::MessageOf(const Error& error) {

@@ -70,6 +70,9 @@ struct Heaps {
   }
 };
 
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_heaps = Heaps::Instance();
+
 // Trivially destructible: they can be read after this thread's other thread_locals are gone.
 constinit thread_local ThreadHeap* thread_heap __attribute__((tls_model("initial-exec"))) = nullptr;
 constinit thread_local bool thread_is_ending = false;

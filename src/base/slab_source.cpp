@@ -10,6 +10,13 @@ SlabSource& SlabSource::Instance() noexcept {
   return *instance;
 }
 
+namespace {
+
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_source = SlabSource::Instance();
+
+}  // namespace
+
 Slab* SlabSource::Take(std::size_t size_class) noexcept {
   Slab* slab = nullptr;
   {

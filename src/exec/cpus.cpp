@@ -1,6 +1,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
@@ -36,8 +37,15 @@ std::size_t SmallestQuota(const detail::CgroupFolder& folder, QuotaOf quota_of) 
 }  // namespace
 
 bool detail::HasSeveralCpus() noexcept {
-  static const bool several = AvailableCpus() > 1;
-  return several;
+  // Without a guard, in which a fork could meet another thread: two that find it out at once do no harm.
+  enum : int { kUnknown, kOne, kSeveral };
+  static constinit std::atomic<int> known{kUnknown};
+  int found = known.load(std::memory_order_relaxed);
+  if (found == kUnknown) {
+    found = AvailableCpus() > 1 ? kSeveral : kOne;
+    known.store(found, std::memory_order_relaxed);
+  }
+  return found == kSeveral;
 }
 
 std::size_t detail::CgroupCpus(const std::string& root) {

@@ -20,6 +20,7 @@ constexpr std::uint32_t kDequeLooks = 4;
 
 std::uint64_t ClaimSliceTicks() noexcept {
   constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
+  // Inside a runtime only, of which the child of a fork has none.
   static const auto slice = static_cast<std::uint64_t>(
       static_cast<double>(std::chrono::nanoseconds(kClaimSlice).count()) * static_cast<double>(kSample) /
       static_cast<double>(TicksToDuration(kSample).count()));

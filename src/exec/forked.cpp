@@ -7,12 +7,8 @@
 
 #include <orchestrate/base/error.hpp>
 #include <orchestrate/base/slab_pool.hpp>
-#include <orchestrate/exec/timer_service.hpp>
-#include <orchestrate/time/clock.hpp>
-#include "exec/cpu_quota.hpp"
 
 #include "process_limit.hpp"
-#include "runtime_core.hpp"
 
 namespace orchestrate::inline v1::detail {
 
@@ -21,19 +17,9 @@ constinit Mutex g_default_mutex;
 
 namespace {
 
-// What another thread is just finding out once for all is waited for: in the child nobody would finish it.
-void FinishStatics() noexcept {
-  (void)HasSeveralCpus();
-  (void)ClockSource::Steady();
-  (void)make_error_code(Errc::Cancelled);
-  (void)ClosedTimers();
-  (void)RuntimeCore::AnyIsVirtual();
-}
-
 // A runtime that is just being made or given up is waited for, so that the child knows what it has. The
 // pool's locks come last: they may be taken below the others.
 void Lock() noexcept {
-  FinishStatics();
   g_default_mutex.Lock();
   ProcessLimit::LockForFork();
   LockPoolForFork();
@@ -55,7 +41,7 @@ Error ForkedError(const char* function) noexcept {
 }
 
 void WatchForks() noexcept {
-  static std::once_flag once;
+  static constinit std::once_flag once;  // that of a child begins again
   std::call_once(once, [] {
     pthread_atfork(Lock, Unlock, [] {
       Unlock();

@@ -128,6 +128,7 @@ void RuntimeCore::Runner(Slot& slot) noexcept {
 }
 
 RuntimeCore::SliceEnd RuntimeCore::WorkForASlice(Slot& slot) noexcept {
+  // Workers only, of which the child of a fork has none.
   static const std::uint64_t slice = SliceTicks(kSlice);
   const auto begin = ReadTicks();
   bool first = true;
@@ -187,6 +188,7 @@ RuntimeCore::Sight RuntimeCore::LookAround(Glance& seen) noexcept {
 
 // As the one that spins: true with a permit when there may be work.
 bool RuntimeCore::LookForWork() noexcept {
+  // Workers only, of which the child of a fork has none.
   static const std::uint64_t linger = SliceTicks(kLinger);
   static const std::uint64_t shared_linger = SliceTicks(kSharedLinger);
   static const std::uint64_t polite = SliceTicks(kPolite);
@@ -243,6 +245,7 @@ WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
 
 // What has its turn although there may be newer work at hand.
 WorkNode* RuntimeCore::FindFairly(Slot& slot) noexcept {
+  // Workers only, of which the child of a fork has none.
   static const std::uint64_t fair_time = SliceTicks(kFairTime);
   if (++slot.turn == kFairTurn) slot.turn = 0;
   if (slot.turn == kOldestTurn) {

@@ -54,9 +54,9 @@ namespace {
 // for may need it.
 class AwayFromWork {
  public:
-  AwayFromWork() noexcept {
+  explicit AwayFromWork(const char* verb) noexcept {
     if (detail::t_thread.runtime == nullptr) return;
-    section_.emplace(nullptr);
+    section_.emplace(nullptr, verb);
     if (!section_->Failure()) section_->Suspend();
   }
   [[nodiscard]] Error Failure() const noexcept { return section_ ? section_->Failure() : Error(); }
@@ -88,7 +88,7 @@ Runtime::~Runtime() {
     core_.release()->EndFromInside();
     return;
   }
-  const AwayFromWork away;
+  const AwayFromWork away("~Runtime");
   const std::size_t remaining = core_->Shutdown(ShutdownMode::Cancel, core_->Grace());
   if (remaining == 0 && !core_->SomebodyLeft()) {
     core_.release()->Bury();
@@ -149,7 +149,7 @@ Error Runtime::Run() {
   if (core_->IsInside()) {
     return {Errc::NotSupported, "Runtime::Run: called by a worker of the same runtime"};
   }
-  const AwayFromWork away;
+  const AwayFromWork away("Runtime::Run");
   if (Error failure = away.Failure()) return failure;
   if (core_->IsVirtual()) core_->OutsideSleeps();
   (void)core_->WaitIdle(std::nullopt, RuntimeCore::Idle::NothingSleeps);
@@ -166,7 +166,7 @@ Result<std::size_t> Runtime::ShutdownIn(ShutdownMode mode, std::chrono::nanoseco
     return Error(Errc::InvalidArgument,
                  "Runtime::Shutdown: grace " + std::to_string(grace.count()) + " ns, must be >= 0");
   }
-  const AwayFromWork away;  // without a spare worker this one stays
+  const AwayFromWork away("Runtime::Shutdown");  // without a spare worker this one stays
   return core_->Shutdown(mode, grace);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "base/counted.hpp"
 #include "exec/observer_use.hpp"
 
 #include "runtime_core.hpp"
@@ -83,21 +84,23 @@ void ClaimRight::Return() noexcept {
 
 namespace {
 
-Error NoSpareLeft(RuntimeCore& runtime) noexcept {
-  return MakeError([&runtime]() -> Error {
-    return {Errc::OutOfResources, "Wait: " + std::to_string(runtime.Options().spare_workers) +
-                                      " workers are blocked and none is left to go on in place of this one; "
-                                      "raise RuntimeOptions::spare_workers"};
+Error NoSpareLeft(const char* verb, RuntimeCore& runtime) noexcept {
+  return MakeError([=, &runtime]() -> Error {
+    const auto blocked = static_cast<std::size_t>(runtime.Options().spare_workers);
+    return {Errc::OutOfResources, std::string(verb) + ": " +
+                                      Counted(blocked, "worker is blocked", "workers are blocked") +
+                                      " and none is left to go on in place of this one; raise "
+                                      "RuntimeOptions::spare_workers"};
   });
 }
 
 }  // namespace
 
-BlockingSection::BlockingSection(RuntimeCore* served, NoSpare no_spare) noexcept {
+BlockingSection::BlockingSection(RuntimeCore* served, const char* verb, NoSpare no_spare) noexcept {
   if (RuntimeCore* own = t_thread.runtime) {
     if (!own->BeginBlocked()) {
       // Virtual time would stand still.
-      if (no_spare == NoSpare::Fails || own->IsVirtual()) failure_ = NoSpareLeft(*own);
+      if (no_spare == NoSpare::Fails || own->IsVirtual()) failure_ = NoSpareLeft(verb, *own);
       return;
     }
     worker_of_ = own;

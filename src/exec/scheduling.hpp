@@ -77,8 +77,8 @@ enum class NoSpare : std::uint8_t { Fails, KeepsPermit };
 // Around a blocking wait: a thread that holds a permit gives it away, and has one again at the end.
 class ORCHESTRATE_API BlockingSection {
  public:
-  // `served` is the runtime whose progress the wait depends on, or null when unknown.
-  explicit BlockingSection(RuntimeCore* served, NoSpare no_spare = NoSpare::Fails) noexcept;
+  // `served` is the runtime whose progress the wait depends on, or null when unknown; `verb` is what waits.
+  BlockingSection(RuntimeCore* served, const char* verb, NoSpare no_spare = NoSpare::Fails) noexcept;
   BlockingSection(const BlockingSection&) = delete;
   BlockingSection& operator=(const BlockingSection&) = delete;
   ~BlockingSection();

@@ -41,6 +41,7 @@ struct Registry {
 // Never destroyed: the default runtime's timers run until the process ends.
 Registry& AllServices() noexcept {
   alignas(Registry) static unsigned char storage[sizeof(Registry)];
+  // Made before main, with the closed timers: no fork finds it half made.
   static auto* const registry = ::new (static_cast<void*>(storage)) Registry;
   return *registry;
 }
@@ -374,6 +375,13 @@ TimerService& detail::ClosedTimers() noexcept {
   }();
   return timers;
 }
+
+namespace {
+
+// Before main: a fork that met another thread in a guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_timers = detail::ClosedTimers();  // and what they are registered with
+
+}  // namespace
 
 std::size_t detail::ArmedTimers() noexcept {
   Registry& all = AllServices();

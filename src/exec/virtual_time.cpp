@@ -31,6 +31,9 @@ VirtualRuntimes& GetVirtualRuntimes() noexcept {
   return *runtimes;
 }
 
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_runtimes = GetVirtualRuntimes();
+
 }  // namespace
 
 void RuntimeCore::EnterVirtualTime() {

@@ -1,6 +1,7 @@
 #include "flow/crew.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 #include <string>
 
@@ -25,8 +26,14 @@ std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (l
 // How long a member works before others get their turn.
 std::uint64_t TurnTicks() noexcept {
   constexpr std::uint64_t kSample = std::uint64_t{1} << 30;
-  static const auto turn = static_cast<std::uint64_t>(static_cast<double>(kSample) * 1e6 /
-                                                      static_cast<double>(TicksToDuration(kSample).count()));
+  // Without a guard, in which a fork could meet another thread: two that work it out get the same.
+  static constinit std::atomic<std::uint64_t> known{0};
+  std::uint64_t turn = known.load(std::memory_order_relaxed);
+  if (turn == 0) {
+    const auto sample = static_cast<double>(TicksToDuration(kSample).count());
+    turn = static_cast<std::uint64_t>(static_cast<double>(kSample) * 1e6 / sample);
+    known.store(turn, std::memory_order_relaxed);
+  }
   return turn;
 }
 
@@ -110,6 +117,10 @@ void Crew::Begin() noexcept {
 
 Error CheckOptions(const char* verb, const JobOptions& options) noexcept {
   if (options.interval > Nanoseconds::zero()) return {};
+  if (options.interval == Nanoseconds::min()) {  // what WithProgress() makes of one that is not a number
+    return Error(Errc::InvalidArgument, "progress interval is not a finite number, must be > 0")
+        .WithContext(verb);
+  }
   return MakeError([&]() -> Error {
     return {Errc::InvalidArgument, std::string(verb) + ": progress interval " +
                                        std::to_string(options.interval.count()) + " ns, must be > 0"};

@@ -29,7 +29,7 @@ struct PermitWaiter : ListNode<> {
 
 struct BlockedThread : PermitWaiter, LinkedWait {
   BlockedThread(ContextNode& of_wait, std::size_t permits) noexcept
-      : LinkedWait(&of_wait, NoSpare::KeepsPermit) {
+      : LinkedWait(&of_wait, "RateLimiter::Acquire", NoSpare::KeepsPermit) {
     context = &of_wait;
     timers = &ExecutorUse(of_wait)->Timers();
     count = permits;
@@ -301,10 +301,7 @@ Error RateLimiter::Acquire(const Context& context, std::size_t count) noexcept {
     });
   }
   ContextNode& node = detail::ContextAccess::Node(context);
-  if (Error ended = detail::EndOf(node)) {
-    Error refusal = detail::RefusalOf(kAcquire, node);
-    return refusal ? refusal : ended;
-  }
+  if (Error ended = detail::EndOrRefusalOf(kAcquire, node)) return ended;
   if (state_->TryTake(NowOf(node), count)) return {};
   if (detail::IsForked()) return detail::ForkedError(kAcquire);
   BlockedThread waiter(node, count);

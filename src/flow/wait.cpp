@@ -18,7 +18,7 @@ constexpr int kSpins = 200;  // as long as a wait for one task looks before it s
 
 // One thread that waits until several tasks have ended.
 struct Countdown : ThreadWait {
-  explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  explicit Countdown(RuntimeCore* served) noexcept : ThreadWait(served, "WaitAll") {}
   sync::atomic<std::size_t> left{1};
 };
 
@@ -141,7 +141,7 @@ namespace {
 constexpr std::size_t kNone = ~std::size_t{0};
 
 struct AnyWait : ThreadWait {
-  explicit AnyWait(RuntimeCore* served) noexcept : ThreadWait(served) {}
+  explicit AnyWait(RuntimeCore* served) noexcept : ThreadWait(served, "WaitAny") {}
   sync::atomic<std::size_t> winner{kNone};
 };
 
@@ -190,7 +190,8 @@ class AnyOf {
 
   [[nodiscard]] std::size_t FirstEnded() const noexcept {
     for (std::size_t i = 0; i < size_; ++i) {
-      if (places_[i].core->IsTerminal()) return places_[i].node.index;
+      TaskCore& core = *places_[i].core;
+      if (core.IsTerminal() || EndIfContextEnded(core)) return places_[i].node.index;
     }
     return kNone;
   }
@@ -248,6 +249,9 @@ Result<std::size_t> AnyOf::Wait(ContextNode* context) noexcept {
     TaskCore& only = *places_[0].core;
     if (Error error = context == nullptr ? Await(only) : AwaitUnder(only, *context)) return error;
     return places_[0].node.index;
+  }
+  if (context != nullptr) {  // before the worker's permit is given away for nothing
+    if (Error ended = EndOf(*context)) return ended;
   }
   if (Error error = CannotEndAny()) return error;
   Lend();

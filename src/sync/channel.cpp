@@ -7,13 +7,17 @@
 
 #include <orchestrate/task/detail/task_core.hpp>
 #include "exec/forked.hpp"
+#include "sync/channel_errand.hpp"
 #include "sync/linked_wait.hpp"
+#include "task/frame.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
 constexpr std::size_t kFirstSlots = 8;
-constexpr std::size_t kLargeRing = std::size_t{256} * 1024;  // bytes; kept for the next items up to this size
+
+constexpr const char* kSend = "Channel::Send";
+constexpr const char* kRecv = "Channel::Recv";
 
 // `node` is the context of an operation that has ended with `Ended`.
 Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
@@ -33,7 +37,7 @@ Error ErrorOf(ChannelWait result, ContextNode* node) noexcept {
 bool HasEnded(ContextNode* node) noexcept { return node != nullptr && IsMarkedEnded(*node); }
 
 struct ThreadWaiter : ChannelWaiter, LinkedWait {
-  ThreadWaiter(ContextNode* of_wait, void* place) noexcept : LinkedWait(of_wait) {
+  ThreadWaiter(ContextNode* of_wait, const char* verb, void* place) noexcept : LinkedWait(of_wait, verb) {
     item = place;
     context = of_wait;
     notify = [](ChannelWaiter& waiter) noexcept { static_cast<ThreadWaiter&>(waiter).Finish(); };
@@ -71,62 +75,6 @@ ChannelSlots::~ChannelSlots() {
   if (memory_ != nullptr) ::operator delete(memory_, std::align_val_t{ops_->alignment});
 }
 
-// ---- what an operation needs from outside the lock ----
-
-// Lives outside the lock: fetches what a step under the lock has asked for, and does what is left to do.
-class ChannelCore::Errand {
- public:
-  Errand() noexcept = default;
-  Errand(const Errand&) = delete;
-  Errand& operator=(const Errand&) = delete;
-  ~Errand() {
-    while (ChannelWaiter* waiter = told_.PopFront()) waiter->notify(*waiter);
-    if (looked_at_ != nullptr) [[unlikely]]
-      UnrefNode(*looked_at_);
-  }
-
-  // ---- the lock is held ----
-
-  // Hands the outcome to a waiter, which leaves its queue.
-  void Resolve(ChannelWaiter& waiter, ChannelWait result) noexcept {
-    waiter.Unlink();
-    waiter.result = result;
-    told_.PushBack(waiter);
-  }
-  // False when the deadline of `node` has to be looked at first. A reference keeps it for that.
-  [[nodiscard]] bool KnowsClockOf(ContextNode& node) noexcept {
-    if ((node.scope->flags & ContextNode::kDeadline) == 0 || &node == looked_at_) return true;
-    RefNode(node);
-    to_look_at_ = &node;
-    return false;
-  }
-  void AskForSlots(std::size_t count) noexcept { wanted_ = count; }
-  [[nodiscard]] bool HasFailed() const noexcept { return failed_; }
-  [[nodiscard]] bool IsIncomplete() const noexcept { return wanted_ != 0 || to_look_at_ != nullptr; }
-
-  ChannelSlots slots;  // in reserve; what is no longer used comes back here
-
-  // ---- without the lock ----
-
-  void Fetch(const ItemOps& ops) noexcept {
-    if (const std::size_t count = std::exchange(wanted_, 0); count != 0) {
-      slots = ChannelSlots(ops, count);
-      failed_ = slots.Count() == 0;
-    }
-    if (to_look_at_ == nullptr) return;
-    if (looked_at_ != nullptr) UnrefNode(*looked_at_);
-    looked_at_ = std::exchange(to_look_at_, nullptr);
-    (void)EndOf(*looked_at_);  // marks it when its time has come
-  }
-
- private:
-  Waiters told_;
-  ContextNode* to_look_at_ = nullptr;
-  ContextNode* looked_at_ = nullptr;  // kept, so that its address means no other
-  std::size_t wanted_ = 0;
-  bool failed_ = false;
-};
-
 template <class Step>
 ChannelWait ChannelCore::Run(Step step) noexcept {
   Errand errand;
@@ -150,10 +98,7 @@ bool ChannelCore::HasRoomFor(std::size_t count, Errand& errand) noexcept {
     if (!errand.HasFailed()) errand.AskForSlots(count);
     return false;
   }
-  const std::size_t items = Size();
-  for (std::size_t i = 0; i < items; ++i) ops_.relocate(errand.slots.At(i), slots_.At(head_ + i));
-  std::swap(slots_, errand.slots);
-  head_ = 0;
+  errand.MoveItems(*this);
   return true;
 }
 
@@ -198,6 +143,7 @@ ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) no
   if (HasEnded(context)) return ChannelWait::Ended;
   std::size_t count = Size();
   if (count == 0) return IsClosed() ? ChannelWait::Closed : ChannelWait::Waiting;
+  if (!errand.FitRing(*this)) return ChannelWait::Waiting;
   ChannelWaiter* sender = nullptr;
   if (!senders_.Empty() && count <= capacity_) {
     sender = FirstOf(senders_, errand);
@@ -212,7 +158,7 @@ ChannelWait ChannelCore::Take(void* to, ContextNode* context, Errand& errand) no
     ++count;
   }
   SetCount(count);
-  if (count == 0 && slots_.Bytes() > kLargeRing) std::swap(slots_, errand.slots);
+  if (count == 0 && slots_.Bytes() > kLargeRing) std::swap(slots_, errand.unused);
   return ChannelWait::Done;
 }
 
@@ -238,8 +184,7 @@ ChannelWait ChannelCore::TryTake(void* to, ContextNode* context, std::uint64_t* 
   {
     const std::lock_guard lock(mutex_);
     const std::size_t count = Size();
-    const bool frees = count == 1 && slots_.Bytes() > kLargeRing;
-    if (count != 0 && !frees && senders_.Empty() && !HasEnded(context)) {
+    if (count != 0 && !IsMostlyEmpty(slots_, count) && senders_.Empty() && !HasEnded(context)) {
       ops_.relocate(to, slots_.At(head_++));
       if (number != nullptr) *number = received_;
       ++received_;
@@ -257,7 +202,7 @@ ChannelWait ChannelCore::TryTake(void* to, ContextNode* context, std::uint64_t* 
 Error ChannelCore::WhyNotSend(ContextNode* node) const noexcept {
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kSend, *node)) return ended;
   }
   return IsClosed() ? Error(Errc::Closed) : Error();
 }
@@ -360,20 +305,20 @@ struct ChannelCore::Direction {
 };
 
 Error ChannelCore::Send(ContextNode* node, void* item) noexcept {
-  static constexpr Direction kDirection{"Channel::Send", &ChannelCore::SendOrWait};
+  static constexpr Direction kDirection{kSend, &ChannelCore::SendOrWait};
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kSend, *node)) return ended;
   }
   const auto result = TryPut(item, node);
   return result == ChannelWait::Waiting ? Sleep(kDirection, node, item) : ErrorOf(result, node);
 }
 
 Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
-  static constexpr Direction kDirection{"Channel::Recv", &ChannelCore::RecvOrWait};
+  static constexpr Direction kDirection{kRecv, &ChannelCore::RecvOrWait};
   if (node == nullptr) node = CurrentTask();
   if (node != nullptr) {
-    if (Error ended = EndOf(*node)) return ended;
+    if (Error ended = EndOrRefusalOf(kRecv, *node)) return ended;
   }
   const auto result = TryTake(to, node, nullptr);
   return result == ChannelWait::Waiting ? Sleep(kDirection, node, to) : ErrorOf(result, node);
@@ -381,7 +326,7 @@ Error ChannelCore::Recv(ContextNode* node, void* to) noexcept {
 
 Error ChannelCore::Sleep(const Direction& direction, ContextNode* node, void* item) noexcept {
   if (IsForked()) return ForkedError(direction.name);
-  ThreadWaiter waiter(node, item);
+  ThreadWaiter waiter(node, direction.name, item);
   if (waiter.Failure()) return waiter.Failure();
   if (const auto result = (this->*direction.wait)(waiter); result != ChannelWait::Waiting)
     return ErrorOf(result, node);

@@ -10,8 +10,8 @@ namespace orchestrate::inline v1::detail {
 // A thread that waits in a queue until another calls Finish(), or until its context has ended.
 struct LinkedWait : ThreadWait {
   // `context` may be null: then only Finish() ends the wait.
-  explicit LinkedWait(ContextNode* context, NoSpare no_spare = NoSpare::Fails) noexcept
-      : ThreadWait(context != nullptr ? RuntimeOf(*context) : nullptr, no_spare), node(context) {}
+  LinkedWait(ContextNode* context, const char* verb, NoSpare no_spare = NoSpare::Fails) noexcept
+      : ThreadWait(context != nullptr ? RuntimeOf(*context) : nullptr, verb, no_spare), node(context) {}
 
   // To be called once others can reach the waiter. Returns no error when it was finished; the context's error
   // when that has ended and `leave()` said that nobody will call Finish() any more.

@@ -230,7 +230,7 @@ void Fork::WaitFor(detail::ForkPiece& piece, bool helping) noexcept {
     for (int i = 0; i < detail::kPauses; ++i) sync::Relax();
   }
   if (has_ended()) return;
-  detail::ThreadWait wait(region_.Runtime());
+  detail::ThreadWait wait(region_.Runtime(), "Join");
   if (wait.Failure()) {  // no spare worker: it keeps its own
     detail::BlockedWait blocked(wait);
     blocked.EnterPiece(piece);

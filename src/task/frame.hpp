@@ -59,6 +59,8 @@ ORCHESTRATE_API bool TryRun(TaskCore& core, std::uint32_t from, Timing timing = 
 [[nodiscard]] ORCHESTRATE_API Error RefusalOf(const char* verb, ContextNode& parent) noexcept;
 // The same for a verb that is still served while a runtime drains.
 [[nodiscard]] ORCHESTRATE_API Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept;
+// Why `verb`, which starts nothing, is over before it began: `parent` has ended, or its executor has.
+[[nodiscard]] ORCHESTRATE_API Error EndOrRefusalOf(const char* verb, ContextNode& parent) noexcept;
 ORCHESTRATE_API std::string_view NameOf(const TaskCore& core) noexcept;
 // Run(): starts a created task; takes a reference for the queue.
 ORCHESTRATE_API void Start(TaskCore& core, ContextNode& parent) noexcept;

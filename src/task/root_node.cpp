@@ -34,6 +34,9 @@ EndedExecutor& Ended() noexcept {
   return *executor;
 }
 
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_ended = Ended();
+
 void DropRoot(RootNode& root, std::uint32_t count) noexcept {
   // Release pairs with the acquire of the last owner, which destroys the node.
   if (root.refs.fetch_sub(count, sync::memory_order_acq_rel) != count) return;
@@ -98,7 +101,6 @@ void UnrefRoot(RootNode& root, std::uint32_t count) noexcept {
 
 RootNode::RootNode(Executor& owner, ContextNode* base) noexcept : ScopeNode(base, kRoot) {
   if (base != nullptr) RefNode(*base);
-  (void)Ended();  // before any fork that another thread may make
   executor.store(&owner, sync::memory_order_release);
   runtime = ExecutorAccess::RuntimeOf(owner);
   if (ObserverOf(owner) != nullptr) flags |= kObserved;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <type_traits>
 
 #include <orchestrate/base/mutex.hpp>
 #include <orchestrate/base/sync.hpp>
@@ -43,17 +44,17 @@ constexpr std::uint64_t Bit(int number) noexcept { return std::uint64_t{1} << (n
 // Which scopes wait for which signals, and the handlers that were there before.
 class SignalTable {
  public:
-  static SignalTable& Get() {
-    static auto* const table = [] {
-      auto* made = new SignalTable;  // never destroyed: a handler may run after main
+  static SignalTable& Get() noexcept;
+
+  static void WatchForks() {
+    static constinit std::once_flag once;  // what a fork has met half done, the child does anew
+    std::call_once(once, [] {
       pthread_atfork([] { Get().LockForFork(); }, [] { Get().UnlockAfterFork(); },
                      [] {
                        Get().ForgetInChild();
                        Get().UnlockAfterFork();
                      });
-      return made;
-    }();
-    return *table;
+    });
   }
 
   void Add(SignalScope& scope) {
@@ -174,6 +175,12 @@ class SignalTable {
   sigset_t mask_at_fork_{};
 };
 
+// Never destroyed: a handler may run after main.
+constinit SignalTable the_signals;
+static_assert(std::is_trivially_destructible_v<SignalTable>);
+
+SignalTable& SignalTable::Get() noexcept { return the_signals; }
+
 SignalScope::SignalScope(ContextNode& parent_node, std::initializer_list<int> wanted) noexcept
     : ChildScope(parent_node, 0) {
   for (const int number : wanted) mask |= Bit(number);
@@ -193,10 +200,10 @@ Context Context::WithSignal(std::initializer_list<int> signals) const {
           .Rethrow();
     }
   }
-  auto& table = detail::SignalTable::Get();  // made before there is a scope that leaves it
+  detail::SignalTable::WatchForks();
   auto& scope = *new detail::SignalScope(Node(), signals);
   Context context = detail::ContextAccess::Take(scope);
-  table.Add(scope);
+  detail::SignalTable::Get().Add(scope);
   return context;
 }
 

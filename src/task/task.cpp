@@ -51,6 +51,13 @@ Error EndRefusalOf(const char* verb, ContextNode& parent) noexcept {
   return EndOf(parent) ? RefusalOf(verb, parent) : Error();
 }
 
+Error EndOrRefusalOf(const char* verb, ContextNode& parent) noexcept {
+  Error ended = EndOf(parent);
+  if (!ended) return {};
+  Error refusal = RefusalOf(verb, parent);
+  return refusal ? refusal : ended;
+}
+
 Error RefusalAt(const char* verb, const Where& where) {
   return WhereAccess::WithParent(where, [verb](ContextNode& parent) { return RefusalOf(verb, parent); });
 }

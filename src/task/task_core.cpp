@@ -61,7 +61,7 @@ std::source_location SiteOf(const TaskCore& core) noexcept {
 }
 
 std::uint64_t IdOf(TaskCore& core) noexcept {
-  static sync::atomic<std::uint64_t> next{1};
+  static constinit sync::atomic<std::uint64_t> next{1};
   auto id = core.id.load(sync::memory_order_relaxed);
   if (id != 0) return id;
   const auto fresh = next.fetch_add(1, sync::memory_order_relaxed);

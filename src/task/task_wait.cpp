@@ -21,7 +21,7 @@ namespace {
 constexpr int kSpins = 200;  // about two microseconds: a body that runs on another core may be about to leave
 
 struct TaskWaiter : Waiter, ThreadWait {
-  TaskWaiter(RuntimeCore* served, NoSpare no_spare) noexcept : ThreadWait(served, no_spare) {
+  TaskWaiter(RuntimeCore* served, NoSpare no_spare) noexcept : ThreadWait(served, "Wait", no_spare) {
     notify = CurrentFrame() != nullptr ? Tell : TellOutsider;
   }
   static TaskCore* Tell(Waiter& waiter, TaskCore& /*core*/, Notice notice) noexcept {

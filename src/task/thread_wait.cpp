@@ -6,7 +6,8 @@
 
 namespace orchestrate::inline v1::detail {
 
-ThreadWait::ThreadWait(RuntimeCore* served, NoSpare no_spare) noexcept : section_(served, no_spare) {
+ThreadWait::ThreadWait(RuntimeCore* served, const char* verb, NoSpare no_spare) noexcept
+    : section_(served, verb, no_spare) {
   TellPutOff();
   RunDeferred();
 }

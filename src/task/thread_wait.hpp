@@ -11,8 +11,8 @@ namespace orchestrate::inline v1::detail {
 // One blocking wait of the calling thread, on its stack: gives the worker's permit away while it lives.
 class ORCHESTRATE_API ThreadWait {
  public:
-  // `served` is the runtime whose progress the wait depends on, or null.
-  explicit ThreadWait(RuntimeCore* served, NoSpare no_spare = NoSpare::Fails) noexcept;
+  // `served` is the runtime whose progress the wait depends on, or null; `verb` is what waits.
+  ThreadWait(RuntimeCore* served, const char* verb, NoSpare no_spare = NoSpare::Fails) noexcept;
 
   // Set when the thread must not block.
   [[nodiscard]] const Error& Failure() const noexcept { return section_.Failure(); }

@@ -1,17 +1,31 @@
 #include "task/wait_table.hpp"
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <utility>
 
 #include "exec/scheduling.hpp"
 
 namespace orchestrate::inline v1::detail {
 namespace {
 
+// Zeros are a bucket without links: a table that had to be made would be half made in the child of a fork.
 struct Bucket {
+  using List = IntrusiveList<WaitLink>;
+
+  // Under mutex.
+  List& Links() noexcept {
+    if (!is_made) ::new (static_cast<void*>(list.data())) List;
+    is_made = true;
+    return *std::launder(reinterpret_cast<List*>(list.data()));
+  }
+
   Mutex mutex;
-  IntrusiveList<WaitLink> links;  // under mutex
+  bool is_made = false;
+  alignas(List) std::array<std::byte, sizeof(List)> list{};
 };
 
 constexpr unsigned kBucketBits = 14;  // for tens of thousands of bodies that wait for what they returned
@@ -23,23 +37,18 @@ struct Table {
 };
 
 // Never destroyed: threads may still wait while the statics are.
-Table& TheTable() noexcept {
-  alignas(Table) static unsigned char storage[sizeof(Table)];
-  static auto* const table = ::new (static_cast<void*>(storage)) Table;
-  return *table;
-}
+constinit Table the_table;
 
 Bucket& BucketOf(const void* key) noexcept {
   const auto hash = (reinterpret_cast<std::uintptr_t>(key) >> 4) * 0x9e3779b97f4a7c15U;  // NOLINT
-  return TheTable().buckets[hash >> (64 - kBucketBits)];
+  return the_table.buckets[hash >> (64 - kBucketBits)];
 }
 
 WaitRecord* TakeRecord() {
-  Table& table = TheTable();
   {
-    const std::lock_guard lock(table.free_mutex);
-    if (WaitRecord* record = table.free_records) {
-      table.free_records = record->next_free;
+    const std::lock_guard lock(the_table.free_mutex);
+    if (WaitRecord* record = the_table.free_records) {
+      the_table.free_records = record->next_free;
       return record;
     }
   }
@@ -47,10 +56,9 @@ WaitRecord* TakeRecord() {
 }
 
 void GiveRecord(WaitRecord& record) noexcept {
-  Table& table = TheTable();
-  const std::lock_guard lock(table.free_mutex);
-  record.next_free = table.free_records;
-  table.free_records = &record;
+  const std::lock_guard lock(the_table.free_mutex);
+  record.next_free = the_table.free_records;
+  the_table.free_records = &record;
 }
 
 bool RunsOneAtATime(const ContextNode& root) noexcept {
@@ -143,7 +151,7 @@ WaitRecord* PublishFrames() noexcept {
 void AddWaitLink(WaitLink& link) noexcept {
   Bucket& bucket = BucketOf(link.key);
   const std::lock_guard lock(bucket.mutex);
-  bucket.links.PushFront(link);
+  bucket.Links().PushFront(link);
 }
 
 void RemoveWaitLink(WaitLink& link) noexcept {
@@ -154,7 +162,8 @@ void RemoveWaitLink(WaitLink& link) noexcept {
 void ForEachLink(const void* key, void (*visit)(WaitLink& link, void* data), void* data) {
   Bucket& bucket = BucketOf(key);
   const std::lock_guard lock(bucket.mutex);
-  for (WaitLink* link = bucket.links.Front(); link != nullptr; link = bucket.links.Next(*link)) {
+  const Bucket::List& links = bucket.Links();
+  for (WaitLink* link = links.Front(); link != nullptr; link = links.Next(*link)) {
     if (link->key == key) visit(*link, data);
   }
 }

@@ -14,4 +14,11 @@ const ClockSource& ClockSource::Steady() noexcept {
   return *steady;
 }
 
+namespace {
+
+// Before main: a fork that met another thread in the guard would leave the child waiting there for ever.
+[[maybe_unused]] const auto& early_steady = ClockSource::Steady();
+
+}  // namespace
+
 }  // namespace orchestrate::inline v1

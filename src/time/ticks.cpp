@@ -79,7 +79,7 @@ const Moment& Anchor() noexcept {
 // Returns nanoseconds a tick, times 2^32: measured once, so that a duration reads the same for ever.
 std::uint64_t Rate() noexcept {
   constexpr std::uint64_t kPrecision = 1000;  // half a width at either end: 0.05 % of what lies between
-  static std::atomic<std::uint64_t> known{0};
+  static constinit std::atomic<std::uint64_t> known{0};
   // Relaxed: a number alone.
   std::uint64_t rate = known.load(std::memory_order_relaxed);
   if (rate != 0) return rate;

@@ -108,6 +108,15 @@ TEST(Error, JoinOfNothingIsEmpty) {
   EXPECT_FALSE(Error::Join({{0, {}}, {1, {}}}));
 }
 
+TEST(Error, TellsALongChainOfJoinedCausesWithOneLimit) {
+  Error chain;
+  for (std::size_t i = 0; i < 200'000; ++i) chain = Error::Join({{i, Errc::Closed}}).WithCause(chain);
+  const std::string message = chain.Message();
+  EXPECT_LT(message.size(), 5000U);
+  EXPECT_TRUE(message.starts_with("1 failed: #199999: closed: 1 failed: #199998: closed")) << message;
+  EXPECT_TRUE(message.ends_with("…")) << message;
+}
+
 TEST(Error, JoinTakesContextAndCause) {
   const Error error =
       Error::Join({{0, Errc::Closed}}, {.total = 2}).WithContext("InvokeAll").WithCause(Errc::ShutDown);

@@ -71,6 +71,9 @@ TEST_P(EndedRuntime, FailsEveryVerbInItsOwnName) {
          "ParallelReduce");
   RateLimiter limiter({1, 1h}, 1);
   expect(limiter.Acquire(context_), "RateLimiter::Acquire");
+  const Channel<int> channel(1);
+  expect(channel.Send(context_, 1), "Channel::Send");
+  expect(channel.Recv(context_).Failure(), "Channel::Recv");
 }
 
 // D39

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
+#include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Durations in floating point that are no number, or endless.
@@ -33,7 +34,21 @@ TEST_P(NotANumber, IsRefusedByEveryVerbInItsName) {
   ExpectRefusal(Timeout(ctx_, kNoNumber, [] {}).Wait(), "Timeout: timeout is not a number");
   ExpectRefusal(Repeat(ctx_, kNoNumber, [] {}).Wait(), "Repeat: interval is not a number");
   ExpectRefusal(WaitAllFor(std::vector{task}, kNoNumber), "WaitAllFor: timeout is not a number");
+  const auto job =
+      InvokeAll(ctx_, 1, std::vector{NewTask([] {})}, JobOptions().WithProgress([](auto) {}, kNoNumber));
+  ExpectRefusal(job.Wait(), "InvokeAll: progress interval is not a finite number, must be > 0");
+  ExpectRefusal(runtime_.Shutdown(ShutdownMode::Cancel, kNoNumber).Failure(),
+                "Runtime::Shutdown: grace is not a number");
+  EXPECT_TRUE(runtime_.IsRunning());
   EXPECT_FALSE(task.Wait());
+}
+
+TEST(NotANumberOfTheTestkit, IsThrown) {
+  ManualExecutor executor;
+  EXPECT_THROW(executor.Advance(kNoNumber), ErrorException);
+  EXPECT_THROW(executor.GetClock().Advance(kNoNumber), ErrorException);
+  executor.GetClock().Advance(Seconds(0.5));
+  EXPECT_EQ(executor.GetClock().Elapsed(), 500ms);
 }
 
 // D27

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -153,6 +154,74 @@ TEST(WaitUnderContextWithoutSpare, RunsTheTaskItself) {
     return Invoke(context, [] { return 6; }).Outcome(context);
   });
   EXPECT_EQ(outer.Get(), 6);
+}
+
+// D37: with no worker to spare a wait that blocked would fail.
+TEST(WaitUnderContextWithoutSpare, ThatHasEndedReturnsWithoutBlocking) {
+  const Watchdog watchdog;
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const Context context = runtime.Background();
+  const Promise<int> first{Where(context)};
+  const Promise<int> second{Where(context)};
+  const auto tasks = std::vector{first.Task(), second.Task()};
+  const auto looks = Invoke(context, [&](Context& own) {
+    const Context late = own.WithTimeout(0s);
+    EXPECT_EQ(WaitAny(late, tasks).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(WaitAny(late, NewTask([] {}), NewTask([] {})).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(WaitAll(late, tasks), Errc::DeadlineExceeded);
+    EXPECT_EQ(tasks[0].Wait(late), Errc::DeadlineExceeded);
+    EXPECT_EQ(Channel<int>(1).Recv(late).Failure(), Errc::DeadlineExceeded);
+    EXPECT_EQ(*WaitAny(late, tasks[0], Completed(1)), 1U);
+    const Context gone = context.WithTimeout(0s);
+    const Promise<int> ends{Where(gone)};
+    EXPECT_EQ(*WaitAny(late, tasks[0], ends.Task()), 1U);
+  });
+  EXPECT_FALSE(looks.Wait());
+}
+
+// D40
+TEST(WaitWithoutSpare, FailsInTheNameOfTheVerb) {
+  const Watchdog watchdog;
+  const auto sentence = [](const char* verb, const char* blocked) {
+    return std::string(verb) + ": " + blocked +
+           " and none is left to go on in place of this one; raise RuntimeOptions::spare_workers";
+  };
+  RuntimeOptions options(1);
+  options.spare_workers = 0;
+  Runtime runtime(std::move(options));
+  const Promise<int> first{Where(runtime.Background())};
+  const Promise<int> second{Where(runtime.Background())};
+  const Channel<int> channel(1);
+  const auto waits = Invoke(runtime.Background(), [&] {
+    EXPECT_EQ(first.Task().Wait().Message(), sentence("Wait", "0 workers are blocked"));
+    EXPECT_EQ(WaitAny(first.Task(), second.Task()).Failure().Message(),
+              sentence("WaitAny", "0 workers are blocked"));
+    EXPECT_EQ(channel.Recv().Failure().Message(), sentence("Channel::Recv", "0 workers are blocked"));
+    EXPECT_FALSE(channel.TrySend(1));
+    EXPECT_EQ(channel.Send(2).Message(), sentence("Channel::Send", "0 workers are blocked"));
+    EXPECT_EQ(runtime.Run().Code(), Errc::NotSupported);
+  });
+  EXPECT_FALSE(waits.Wait());
+}
+
+// D40
+TEST(WaitWithoutSpare, CountsOneBlockedWorkerAsOne) {
+  const Watchdog watchdog;
+  RuntimeOptions options(1);
+  options.spare_workers = 1;
+  Runtime runtime(std::move(options));
+  const Promise<int> never{Where(runtime.Background())};
+  const Channel<int> asks(1);
+  const auto blocks = Invoke(runtime.Background(), [&] { return *asks.Recv(); });
+  ASSERT_TRUE(Eventually([&] { return detail::ChannelAccess::Core(asks).Waiting() == 1; }));
+  const auto fails = Invoke(runtime.Background(), [&] { return never.Task().Wait().Message(); });
+  EXPECT_EQ(fails.Get(),
+            "Wait: 1 worker is blocked and none is left to go on in place of this one; raise "
+            "RuntimeOptions::spare_workers");
+  EXPECT_FALSE(asks.Send(1));
+  EXPECT_EQ(blocks.Get(), 1);
 }
 
 }  // namespace

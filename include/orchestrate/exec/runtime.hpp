@@ -93,9 +93,11 @@ class ORCHESTRATE_API Runtime {
   ///
   /// @param grace  0 or more, of any duration's size; at its end running bodies are cancelled but not waited
   ///               for.
-  /// @return how many pieces of work remain; `NotSupported` from a worker of this runtime.
+  /// @return how many pieces of work remain; `NotSupported` from a worker of this runtime, `InvalidArgument`
+  ///         when `grace` is not a number.
   template <class Rep, class Period>
   Result<std::size_t> Shutdown(ShutdownMode mode, std::chrono::duration<Rep, Period> grace) {
+    if (Error wrong = CheckNumber(grace, "Runtime::Shutdown: grace is not a number")) return wrong;
     return ShutdownIn(mode, SaturatingNanoseconds(grace));
   }
 

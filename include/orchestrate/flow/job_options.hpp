@@ -35,7 +35,7 @@ struct JobOptions {
   [[nodiscard]] JobOptions WithProgress(
       F&& call_back, std::chrono::duration<Rep, Period> every = std::chrono::milliseconds(100)) && {
     progress = std::forward<F>(call_back);
-    interval = SaturatingNanoseconds(every);
+    interval = IsNotANumber(every) ? Nanoseconds::min() : SaturatingNanoseconds(every);
     return std::move(*this);
   }
 };
@@ -63,7 +63,7 @@ struct ConsumeOptions : JobOptions {
   [[nodiscard]] ConsumeOptions WithProgress(
       F&& call_back, std::chrono::duration<Rep, Period> every = std::chrono::milliseconds(100)) && {
     progress = std::forward<F>(call_back);
-    interval = SaturatingNanoseconds(every);
+    interval = IsNotANumber(every) ? Nanoseconds::min() : SaturatingNanoseconds(every);
     return std::move(*this);
   }
 };

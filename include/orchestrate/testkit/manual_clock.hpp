@@ -40,9 +40,13 @@ class ORCHESTRATE_API ManualClock final : public VirtualClock {
   /// Returns how far the clock has moved since it was made.
   [[nodiscard]] Nanoseconds Elapsed() const noexcept { return Now() - start_; }
 
-  /// Moves the clock on; a negative duration counts as 0.
+  /// Moves the clock on; a negative duration counts as 0, one that is not a number throws `InvalidArgument`.
   template <class Rep, class Period>
-  void Advance(std::chrono::duration<Rep, Period> by) noexcept {
+  void Advance(std::chrono::duration<Rep, Period> by) noexcept(!std::chrono::treat_as_floating_point_v<Rep>) {
+    if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+      if (const Error wrong = CheckNumber(by, "ManualClock::Advance: duration is not a number"))
+        wrong.Rethrow();
+    }
     AdvanceBy(SaturatingNanoseconds(by));
   }
 

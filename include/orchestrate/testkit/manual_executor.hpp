@@ -44,9 +44,14 @@ class ORCHESTRATE_API ManualExecutor final : public Executor {
 
   /// Runs all work, moves the clock from one timer to the next up to `by` later, and runs what each brings.
   ///
-  /// @return how many pieces of work ran.
+  /// @return how many pieces of work ran; a duration that is not a number throws `InvalidArgument`.
   template <class Rep, class Period>
-  std::size_t Advance(std::chrono::duration<Rep, Period> by) noexcept {
+  std::size_t Advance(std::chrono::duration<Rep, Period> by) noexcept(
+      !std::chrono::treat_as_floating_point_v<Rep>) {
+    if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+      if (const Error wrong = CheckNumber(by, "ManualExecutor::Advance: duration is not a number"))
+        wrong.Rethrow();
+    }
     return AdvanceTo(SaturatingAdd(Now(), by));
   }
 
