@@ -34,7 +34,8 @@ bool RuntimeCore::LookForOverdue() noexcept {
   // One thread looks; what it notes is a hint, so relaxed is enough.
   if (!slice_end_.compare_exchange_strong(end, next, std::memory_order_relaxed)) return false;
   bool overdue = IsRingOverdue();
-  if (looks_.fetch_add(1, std::memory_order_relaxed) % kDequeLooks == 0) overdue = TakeOverdue() || overdue;
+  const auto look = looks_.fetch_add(1, std::memory_order_relaxed);
+  if (look % kDequeLooks == 0) overdue = TakeOverdue(look / kDequeLooks) || overdue;
   // Where no thread can be made there is no runner to stand aside for.
   t_thread.stands_aside = overdue && !starved_.load(std::memory_order_relaxed);
   return t_thread.stands_aside;
@@ -51,23 +52,33 @@ bool RuntimeCore::IsRingOverdue() noexcept {
 // Puts what is overdue in the deques into the ring, behind which the waiter queues what it waits for. Numbers
 // only grow, and the last item of a deque counts as taken by any thread: the same number is the same
 // item.
-bool RuntimeCore::TakeOverdue() noexcept {
-  const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));
+bool RuntimeCore::TakeOverdue(std::uint32_t look) noexcept {
+  std::size_t left = MostTaken();
   bool overdue = false;
   const auto count = slot_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
-    Slot* slot = slots_[i].load(std::memory_order_acquire);
+    // Each look begins one further on, so that no deque is passed over for ever where few are served.
+    Slot* slot = slots_[(look + i) % count].load(std::memory_order_acquire);
     if (slot == nullptr) continue;
     const auto oldest = slot->deque.Empty() ? 0 : slot->deque.Taken() + 1;
     if (slot->oldest.exchange(oldest, std::memory_order_relaxed) != oldest || oldest == 0) continue;
-    // Each of a recursion's tasks that begins out of turn costs a thread that waits meanwhile.
-    if (blocked > width_) continue;
+    if (left == 0) continue;
     WorkNode* node = slot->deque.Steal();
     if (node == nullptr) continue;
+    --left;
     PutBack(nullptr, *node);
     overdue = true;
   }
   return overdue;
+}
+
+// Each of a recursion's tasks that begins out of turn costs a thread that waits meanwhile. So with more
+// bodies blocked than there are workers one look takes one of them, and none that would use up the threads
+// which other waits need.
+std::size_t RuntimeCore::MostTaken() const noexcept {
+  const auto blocked = static_cast<std::uint32_t>(blocked_.load(std::memory_order_relaxed));
+  if (blocked <= width_) return slot_limit_;
+  return 2 * std::size_t{blocked} < options_.spare_workers ? 1 : 0;
 }
 
 // At most as many as there are workers; of threads that lend at once each may be one too many for a moment.

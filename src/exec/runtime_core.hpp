@@ -196,7 +196,8 @@ class RuntimeCore final : public Executor {
   }
   [[nodiscard]] bool LookForOverdue() noexcept;
   [[nodiscard]] bool IsRingOverdue() noexcept;
-  [[nodiscard]] bool TakeOverdue() noexcept;
+  [[nodiscard]] bool TakeOverdue(std::uint32_t look) noexcept;
+  [[nodiscard]] std::size_t MostTaken() const noexcept;
   [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;

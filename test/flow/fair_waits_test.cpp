@@ -26,6 +26,25 @@ class FairWaits : public WithRuntime {
     return begins;
   }
 
+  // Says whether on each worker a task begins that a body there has spawned and not waited for.
+  [[nodiscard]] bool LoopsLetInWhatTheyHaveSpawned() {
+    std::vector<Task<bool>> loops;
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      loops.push_back(Invoke(ctx_, [](Context& c) {
+        const auto spawned = Invoke(c, [] {});
+        const auto give_up = Clock::now() + kPatience;
+        while (!spawned.IsDone() && Clock::now() < give_up) Invoke(c, [] {}).Get();
+        return spawned.IsDone();
+      }));
+    }
+    bool all = true;
+    for (const auto& loop : loops) {
+      (void)loop.WaitFor(2 * kPatience);  // which runs nothing itself
+      all = loop.Get() && all;
+    }
+    return all;
+  }
+
   // Tasks until the end; on the thread of the waiter nothing else would ever have its turn.
   [[nodiscard]] Error ConsumeUntilStopped(const Context& ctx) {
     const Job job = Consume(ctx, 1, [this]() -> std::optional<Task<void>> {
@@ -57,17 +76,23 @@ TEST_P(FairWaits, InsideTasksLetInWhatComesFromOutside) {
 }
 
 // K61
-TEST_P(FairWaits, InsideTasksLetInWhatTheyHaveSpawned) {
-  std::vector<Task<bool>> loops;
-  for (std::size_t i = 0; i < GetParam(); ++i) {
-    loops.push_back(Invoke(ctx_, [](Context& c) {
-      const auto spawned = Invoke(c, [] {});
-      const auto give_up = Clock::now() + kPatience;
-      while (!spawned.IsDone() && Clock::now() < give_up) Invoke(c, [] {}).Get();
-      return spawned.IsDone();
+TEST_P(FairWaits, InsideTasksLetInWhatTheyHaveSpawned) { EXPECT_TRUE(LoopsLetInWhatTheyHaveSpawned()); }
+
+// K61: also while more bodies are blocked than there are workers.
+TEST_P(FairWaits, InsideTasksBesideBlockedOnesLetInWhatTheyHaveSpawned) {
+  Promise<void> promise;
+  std::vector<Task<void>> blocked;
+  Gate begun(static_cast<int>(GetParam()) + 1);
+  for (std::size_t i = 0; i <= GetParam(); ++i) {
+    blocked.push_back(Invoke(ctx_, [&begun, task = promise.Task()] {
+      begun.Open();
+      return task.Wait();
     }));
   }
-  for (const auto& loop : loops) EXPECT_TRUE(loop.Get());
+  begun.Wait();
+  EXPECT_TRUE(LoopsLetInWhatTheyHaveSpawned());
+  promise.TrySet();
+  EXPECT_FALSE(WaitAll(blocked));
 }
 
 // K61: more of them than workers.
