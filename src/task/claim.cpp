@@ -17,10 +17,13 @@ namespace {
 // A thread from outside leaves a longer way to the workers, which need not hand over each step.
 constexpr std::size_t kFarFromOutside = 16;
 
-// The entry in the queue stays, and is skipped later.
+// What nothing else can run while the body that waits is there, so that is not asked for the right to it. The
+// entry in the queue stays, and is skipped later.
 Claimed RunHere(TaskCore& core, std::uint32_t from) noexcept {
   StackRoom room;
   if (!room) return Claimed::NoStack;
+  // All the same the rest of the runtime whose permit this is has its turn.
+  if (t_thread.runtime != nullptr) (void)OwesATurn(*t_thread.runtime);
   bool ran = false;
   room.Run([&core, &ran, from] { ran = TryRun(core, from); });
   return ran ? Claimed::Ran : Claimed::Nothing;

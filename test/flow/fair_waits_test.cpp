@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -16,6 +17,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
+void Spin(Nanoseconds time) {
+  for (const auto end = Clock::now() + time; Clock::now() < end;) {
+  }
+}
+
+// Runs one piece of work at a time on an executor of which the library does not know.
+class Serial final : public Executor {
+ public:
+  explicit Serial(Executor& base) : strand_(base) {}
+  ~Serial() override { Detach(); }
+  void Post(Work work) noexcept override { strand_.Post(std::move(work)); }
+  [[nodiscard]] Capabilities GetCapabilities() const noexcept override {
+    return {.parallel = false, .blocking = true};
+  }
+
+ private:
+  Strand strand_;
+};
+
 class FairWaits : public WithRuntime {
  protected:
   // Says whether a task from outside begins while all workers are busy with what `stop_` ends.
@@ -23,6 +43,24 @@ class FairWaits : public WithRuntime {
     const auto posted = Invoke(ctx_, [this] { stop_ = true; });
     const bool begins = posted.WaitFor(kPatience);  // which runs nothing itself
     stop_ = true;
+    return begins;
+  }
+
+  // The same while as many bodies as there are workers run what they wait for, the `i`th of them on
+  // `executor(i)`.
+  template <class ExecutorOf>
+  [[nodiscard]] bool LoopsLetInWhatIsPosted(ExecutorOf executor) {
+    Gate begun(static_cast<int>(GetParam()));
+    std::vector<Task<void>> loops;
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      loops.push_back(Invoke(Where(ctx_).On(executor(i)), [&](Context& c) {
+        begun.Open();
+        while (!stop_) Invoke(c, [] {}).Get();
+      }));
+    }
+    begun.Wait();
+    const bool begins = PostedTaskBegins();
+    EXPECT_FALSE(WaitAll(loops));
     return begins;
   }
 
@@ -62,17 +100,43 @@ INSTANTIATE_TEST_SUITE_P(Widths, FairWaits, Widths(), WidthName);
 
 // K61
 TEST_P(FairWaits, InsideTasksLetInWhatComesFromOutside) {
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([this](std::size_t) -> Executor& { return runtime_.GetExecutor(); }));
+}
+
+// K61: what a strand runs among its own tasks keeps the rest of its runtime waiting no longer.
+TEST_P(FairWaits, OnStrandsLetInWhatComesFromOutside) {
+  std::vector<std::unique_ptr<Strand>> strands;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    strands.push_back(std::make_unique<Strand>(runtime_.GetExecutor()));
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([&strands](std::size_t i) -> Executor& { return *strands[i]; }));
+}
+
+// K61
+TEST_P(FairWaits, OnSerialExecutorsLetInWhatComesFromOutside) {
+  std::vector<std::unique_ptr<Serial>> serials;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    serials.push_back(std::make_unique<Serial>(runtime_.GetExecutor()));
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([&serials](std::size_t i) -> Executor& { return *serials[i]; }));
+}
+
+// K61: a member of a batch that runs those behind it, which have no admission of their own.
+TEST_P(FairWaits, InBatchesLetInWhatComesFromOutside) {
+  constexpr std::size_t kTasks = kPatience / 1ms;
   Gate begun(static_cast<int>(GetParam()));
-  std::vector<Task<void>> loops;
-  for (std::size_t i = 0; i < GetParam(); ++i) {
-    loops.push_back(Invoke(ctx_, [&](Context& c) {
+  std::vector<std::vector<Task<void>>> batches(GetParam());
+  std::vector<Job> jobs;
+  for (auto& batch : batches) {
+    batch.push_back(NewTask([&] {
       begun.Open();
-      while (!stop_) Invoke(c, [] {}).Get();
+      for (std::size_t i = 1; i < kTasks && !stop_; ++i) batch[i].Get();
+      EXPECT_TRUE(stop_) << "the batch was too short";
     }));
+    while (batch.size() < kTasks) batch.push_back(NewTask([this] { Spin(stop_ ? 0ms : 1ms); }));
+    jobs.push_back(InvokeAll(ctx_, 1, batch));
   }
   begun.Wait();
   EXPECT_TRUE(PostedTaskBegins());
-  EXPECT_FALSE(WaitAll(loops));
+  for (const Job& job : jobs) EXPECT_FALSE(job.Wait());
 }
 
 // K61
@@ -161,11 +225,6 @@ TEST(FairWaitsWithoutSpareWorkers, StillRunWhatTheyWaitFor) {
     return Error();
   });
   EXPECT_FALSE(loop.Wait());
-}
-
-void Spin(Nanoseconds time) {
-  for (const auto end = Clock::now() + time; Clock::now() < end;) {
-  }
 }
 
 // K61: true when the numbers came out as they should.
