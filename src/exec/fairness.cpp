@@ -95,13 +95,31 @@ bool RuntimeCore::HandPermitOver(std::uint32_t& ran) noexcept {
   Slot* slot = TakeSlot();
   if (slot == nullptr) return false;
   outside_ran_.fetch_add(std::exchange(ran, 0), std::memory_order_release);
-  slot->begins.store(Begins::Holding, std::memory_order_release);
-  const bool started = StartRunner(*slot);
+  return StartHolding(*slot);
+}
+
+bool RuntimeCore::StartHolding(Slot& slot) noexcept {
+  slot.begins.store(Begins::Holding, std::memory_order_release);
+  const bool started = StartRunner(slot);
   // The runner that the timers' thread has launched in its place may have the permit.
   const bool kept =
-      !started && slot->begins.exchange(Begins::Looking, std::memory_order_acq_rel) == Begins::Holding;
-  if (!started) GiveSlot(*slot);
+      !started && slot.begins.exchange(Begins::Looking, std::memory_order_acq_rel) == Begins::Holding;
+  if (!started) GiveSlot(slot);
   return !kept;
+}
+
+// What is in a deque is found by all, so nothing is lost when no runner can be started.
+bool RuntimeCore::EnqueueBeside(WorkNode& node) noexcept {
+  Slot* slot = starved_.load(std::memory_order_relaxed) ? nullptr : TakeSlot();
+  if (slot == nullptr) return false;
+  slot->CountPosted(1);
+  PushTo(*slot, node);
+  // Its runner begins with that: it is nothing else's turn there yet.
+  slot->turn = 0;
+  slot->took_outside = true;
+  permits_.AcquireForced();
+  if (!StartHolding(*slot)) ReturnPermit();
+  return true;
 }
 
 }  // namespace orchestrate::inline v1::detail

@@ -88,6 +88,8 @@ class RuntimeCore final : public Executor {
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
   void EnqueueLast(WorkNode& node) noexcept;
+  // In a queue of its own, with which a runner beyond the width begins; false when there is no place for one.
+  [[nodiscard]] bool EnqueueBeside(WorkNode& node) noexcept;
   void EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept;
   [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
   void NoteRan() noexcept;
@@ -199,6 +201,7 @@ class RuntimeCore final : public Executor {
   [[nodiscard]] bool TakeOverdue(std::uint32_t look) noexcept;
   [[nodiscard]] std::size_t MostTaken() const noexcept;
   [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
+  [[nodiscard]] bool StartHolding(Slot& slot) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;
