@@ -92,6 +92,20 @@ class FairWaits : public WithRuntime {
     return job.Wait();
   }
 
+  // Milliseconds of work for as long as a test has patience.
+  void WaitForALongBatch(const Context& ctx, int count) {
+    constexpr std::size_t kTasks = kPatience / 1ms;
+    std::vector<Task<void>> batch;
+    while (batch.size() < kTasks) {
+      batch.push_back(NewTask([this] {
+        taken_ = true;
+        Spin(stop_ ? 0ms : 1ms);
+      }));
+    }
+    EXPECT_FALSE(InvokeAll(ctx, count, batch).Wait());
+    EXPECT_TRUE(stop_) << "it began behind the whole batch";
+  }
+
   std::atomic<bool> stop_{false};
   std::atomic<bool> taken_{false};
 };
@@ -208,6 +222,28 @@ TEST_P(FairWaits, ForAJobInsideTasksLetInWhatIsPosted) {
   EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
   EXPECT_TRUE(PostedTaskBegins());
   EXPECT_FALSE(WaitAll(waits));
+}
+
+// K61
+TEST_P(FairWaits, ForABatchFromOutsideLetInWhatIsPosted) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < GetParam(); ++i) threads.emplace_back([this] { WaitForALongBatch(ctx_, 1); });
+  EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+  EXPECT_TRUE(PostedTaskBegins());
+  for (auto& thread : threads) thread.join();
+}
+
+// K61: with a limit, and without one.
+TEST_P(FairWaits, ForABatchInsideTasksLetInWhatIsPosted) {
+  for (const int count : {1, 0}) {
+    stop_ = taken_ = false;
+    std::vector<Task<void>> waits;
+    for (std::size_t i = 0; i < GetParam(); ++i)
+      waits.push_back(Invoke(ctx_, [this, count](Context& c) { WaitForALongBatch(c, count); }));
+    EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+    EXPECT_TRUE(PostedTaskBegins());
+    EXPECT_FALSE(WaitAll(waits));
+  }
 }
 
 // Where a claim is refused the wait blocks, which must not fail for want of a spare worker.
