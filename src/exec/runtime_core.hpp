@@ -89,6 +89,8 @@ class RuntimeCore final : public Executor {
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
   void EnqueueLast(WorkNode& node) noexcept;
+  // In a queue of its own, with which a runner beyond the width begins; false when there is no place for one.
+  [[nodiscard]] bool EnqueueBeside(WorkNode& node) noexcept;
   void EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept;
   [[nodiscard]] bool Unqueue(WorkNode& node) noexcept;
   void NoteRan() noexcept;
@@ -197,8 +199,10 @@ class RuntimeCore final : public Executor {
   }
   [[nodiscard]] bool LookForOverdue() noexcept;
   [[nodiscard]] bool IsRingOverdue() noexcept;
-  [[nodiscard]] bool TakeOverdue() noexcept;
+  [[nodiscard]] bool TakeOverdue(std::uint32_t look) noexcept;
+  [[nodiscard]] std::size_t MostTaken() const noexcept;
   [[nodiscard]] bool HandPermitOver(std::uint32_t& ran) noexcept;
+  [[nodiscard]] bool StartHolding(Slot& slot) noexcept;
   void DropStale(Slot& slot) noexcept;
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;

@@ -29,6 +29,8 @@ void PostUrgentNode(Executor& executor, WorkNode& node) noexcept { executor.Post
 
 bool Unqueue(RuntimeCore& runtime, WorkNode& node) noexcept { return runtime.Unqueue(node); }
 
+bool PostBeside(RuntimeCore& runtime, WorkNode& node) noexcept { return runtime.EnqueueBeside(node); }
+
 bool NoteTaken(RuntimeCore& runtime) noexcept {
   if (t_thread.slot != nullptr) return false;  // the waiting body is counted already
   runtime.NoteTaken();

@@ -30,6 +30,10 @@ ORCHESTRATE_API void PostLast(Executor& executor, WorkNode& node) noexcept;
 // Queues a node that has to start even when all workers are busy.
 ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept;
 
+// By a body of `runtime` that is about to block: another thread begins with `node`, whatever else is queued.
+// False when there is none; then the node was not queued.
+[[nodiscard]] ORCHESTRATE_API bool PostBeside(RuntimeCore& runtime, WorkNode& node) noexcept;
+
 // Takes `node` out of its queue when it can be found there at once; false leaves a stale entry behind.
 [[nodiscard]] ORCHESTRATE_API bool Unqueue(RuntimeCore& runtime, WorkNode& node) noexcept;
 

@@ -1,8 +1,10 @@
 #include "task/claim.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
+#include <orchestrate/base/slab_pool.hpp>
 #include "exec/scheduling.hpp"
 
 #include "exec/fresh_stack.hpp"
@@ -17,10 +19,13 @@ namespace {
 // A thread from outside leaves a longer way to the workers, which need not hand over each step.
 constexpr std::size_t kFarFromOutside = 16;
 
-// The entry in the queue stays, and is skipped later.
+// What nothing else can run while the body that waits is there, so that is not asked for the right to it. The
+// entry in the queue stays, and is skipped later.
 Claimed RunHere(TaskCore& core, std::uint32_t from) noexcept {
   StackRoom room;
   if (!room) return Claimed::NoStack;
+  // All the same the rest of the runtime whose permit this is has its turn.
+  if (t_thread.runtime != nullptr) (void)OwesATurn(*t_thread.runtime);
   bool ran = false;
   room.Run([&core, &ran, from] { ran = TryRun(core, from); });
   return ran ? Claimed::Ran : Claimed::Nothing;
@@ -153,7 +158,43 @@ class Way {
   std::size_t below_timeout_ = kNone;  // from how many of them on
 };
 
+// A second entry of a queued task; the first is skipped later.
+class SecondEntry final : public WorkNode {
+ public:
+  explicit SecondEntry(TaskCore& core) noexcept : WorkNode{&kOps, nullptr}, core_(core) { Ref(core); }
+  void Free() noexcept {
+    Unref(core_);
+    std::destroy_at(this);
+    FreeBlock(this, sizeof(SecondEntry));
+  }
+
+ private:
+  static void Run(WorkNode& node) noexcept {
+    auto& self = static_cast<SecondEntry&>(node);
+    (void)TryRun(self.core_, kQueued);
+    self.Free();
+  }
+  static void Drop(WorkNode& node) noexcept { static_cast<SecondEntry&>(node).Free(); }
+  static constexpr WorkOps kOps{Run, Drop};
+
+  TaskCore& core_;
+};
+
 }  // namespace
+
+void HandOverBelowTimeout(TaskCore& core) noexcept {
+  Way way(core, BelowTimeouts::Leave);
+  while (way.Advance()) {
+  }
+  TaskCore& here = way.Here();
+  RuntimeCore* const runtime = t_thread.runtime;
+  if (way.MayRun() || runtime == nullptr || here.PhaseNow() != kQueued || RuntimeOf(here) != runtime) return;
+  try {
+    auto* entry = ::new (AllocateBlock(sizeof(SecondEntry))) SecondEntry(here);
+    if (!PostBeside(*runtime, *entry)) entry->Free();
+  } catch (...) {  // without memory it has its turn when that comes
+  }
+}
 
 Claimed Claim(TaskCore& core, BelowTimeouts below) noexcept {
   const FreshDeferral fresh;

@@ -16,4 +16,8 @@ enum class BelowTimeouts : std::uint8_t { Leave, Run };
 // a job. So long as it finds one that it may run.
 Claimed Claim(TaskCore& core, BelowTimeouts below = BelowTimeouts::Leave) noexcept;
 
+// By a body that is about to block: what it has left below a timeout begins next on another thread. What was
+// queued before it may want a lock that this body holds.
+void HandOverBelowTimeout(TaskCore& core) noexcept;
+
 }  // namespace orchestrate::inline v1::detail

@@ -103,6 +103,7 @@ bool WaitForEnd(TaskCore& core, TaskWaiter& waiter, Error& failure) noexcept {
   for (BlockedWait wait(waiter);;) {
     failure = EnterWait(wait, core);
     if (failure && core.waiters.Remove(waiter)) return false;
+    if (!failure) HandOverBelowTimeout(core);
     waiter.Sleep();
     wait.Leave();
     if (waiter.Finished()) return failure = {}, true;

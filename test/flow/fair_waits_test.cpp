@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -16,6 +17,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
+void Spin(Nanoseconds time) {
+  for (const auto end = Clock::now() + time; Clock::now() < end;) {
+  }
+}
+
+// Runs one piece of work at a time on an executor of which the library does not know.
+class Serial final : public Executor {
+ public:
+  explicit Serial(Executor& base) : strand_(base) {}
+  ~Serial() override { Detach(); }
+  void Post(Work work) noexcept override { strand_.Post(std::move(work)); }
+  [[nodiscard]] Capabilities GetCapabilities() const noexcept override {
+    return {.parallel = false, .blocking = true};
+  }
+
+ private:
+  Strand strand_;
+};
+
 class FairWaits : public WithRuntime {
  protected:
   // Says whether a task from outside begins while all workers are busy with what `stop_` ends.
@@ -24,6 +44,43 @@ class FairWaits : public WithRuntime {
     const bool begins = posted.WaitFor(kPatience);  // which runs nothing itself
     stop_ = true;
     return begins;
+  }
+
+  // The same while as many bodies as there are workers run what they wait for, the `i`th of them on
+  // `executor(i)`.
+  template <class ExecutorOf>
+  [[nodiscard]] bool LoopsLetInWhatIsPosted(ExecutorOf executor) {
+    Gate begun(static_cast<int>(GetParam()));
+    std::vector<Task<void>> loops;
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      loops.push_back(Invoke(Where(ctx_).On(executor(i)), [&](Context& c) {
+        begun.Open();
+        while (!stop_) Invoke(c, [] {}).Get();
+      }));
+    }
+    begun.Wait();
+    const bool begins = PostedTaskBegins();
+    EXPECT_FALSE(WaitAll(loops));
+    return begins;
+  }
+
+  // Says whether on each worker a task begins that a body there has spawned and not waited for.
+  [[nodiscard]] bool LoopsLetInWhatTheyHaveSpawned() {
+    std::vector<Task<bool>> loops;
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      loops.push_back(Invoke(ctx_, [](Context& c) {
+        const auto spawned = Invoke(c, [] {});
+        const auto give_up = Clock::now() + kPatience;
+        while (!spawned.IsDone() && Clock::now() < give_up) Invoke(c, [] {}).Get();
+        return spawned.IsDone();
+      }));
+    }
+    bool all = true;
+    for (const auto& loop : loops) {
+      (void)loop.WaitFor(2 * kPatience);  // which runs nothing itself
+      all = loop.Get() && all;
+    }
+    return all;
   }
 
   // Tasks until the end; on the thread of the waiter nothing else would ever have its turn.
@@ -35,6 +92,20 @@ class FairWaits : public WithRuntime {
     return job.Wait();
   }
 
+  // Milliseconds of work for as long as a test has patience.
+  void WaitForALongBatch(const Context& ctx, int count) {
+    constexpr std::size_t kTasks = kPatience / 1ms;
+    std::vector<Task<void>> batch;
+    while (batch.size() < kTasks) {
+      batch.push_back(NewTask([this] {
+        taken_ = true;
+        Spin(stop_ ? 0ms : 1ms);
+      }));
+    }
+    EXPECT_FALSE(InvokeAll(ctx, count, batch).Wait());
+    EXPECT_TRUE(stop_) << "it began behind the whole batch";
+  }
+
   std::atomic<bool> stop_{false};
   std::atomic<bool> taken_{false};
 };
@@ -43,31 +114,63 @@ INSTANTIATE_TEST_SUITE_P(Widths, FairWaits, Widths(), WidthName);
 
 // K61
 TEST_P(FairWaits, InsideTasksLetInWhatComesFromOutside) {
-  Gate begun(static_cast<int>(GetParam()));
-  std::vector<Task<void>> loops;
-  for (std::size_t i = 0; i < GetParam(); ++i) {
-    loops.push_back(Invoke(ctx_, [&](Context& c) {
-      begun.Open();
-      while (!stop_) Invoke(c, [] {}).Get();
-    }));
-  }
-  begun.Wait();
-  EXPECT_TRUE(PostedTaskBegins());
-  EXPECT_FALSE(WaitAll(loops));
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([this](std::size_t) -> Executor& { return runtime_.GetExecutor(); }));
+}
+
+// K61: what a strand runs among its own tasks keeps the rest of its runtime waiting no longer.
+TEST_P(FairWaits, OnStrandsLetInWhatComesFromOutside) {
+  std::vector<std::unique_ptr<Strand>> strands;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    strands.push_back(std::make_unique<Strand>(runtime_.GetExecutor()));
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([&strands](std::size_t i) -> Executor& { return *strands[i]; }));
 }
 
 // K61
-TEST_P(FairWaits, InsideTasksLetInWhatTheyHaveSpawned) {
-  std::vector<Task<bool>> loops;
-  for (std::size_t i = 0; i < GetParam(); ++i) {
-    loops.push_back(Invoke(ctx_, [](Context& c) {
-      const auto spawned = Invoke(c, [] {});
-      const auto give_up = Clock::now() + kPatience;
-      while (!spawned.IsDone() && Clock::now() < give_up) Invoke(c, [] {}).Get();
-      return spawned.IsDone();
+TEST_P(FairWaits, OnSerialExecutorsLetInWhatComesFromOutside) {
+  std::vector<std::unique_ptr<Serial>> serials;
+  for (std::size_t i = 0; i < GetParam(); ++i)
+    serials.push_back(std::make_unique<Serial>(runtime_.GetExecutor()));
+  EXPECT_TRUE(LoopsLetInWhatIsPosted([&serials](std::size_t i) -> Executor& { return *serials[i]; }));
+}
+
+// K61: a member of a batch that runs those behind it, which have no admission of their own.
+TEST_P(FairWaits, InBatchesLetInWhatComesFromOutside) {
+  constexpr std::size_t kTasks = kPatience / 1ms;
+  Gate begun(static_cast<int>(GetParam()));
+  std::vector<std::vector<Task<void>>> batches(GetParam());
+  std::vector<Job> jobs;
+  for (auto& batch : batches) {
+    batch.push_back(NewTask([&] {
+      begun.Open();
+      for (std::size_t i = 1; i < kTasks && !stop_; ++i) batch[i].Get();
+      EXPECT_TRUE(stop_) << "the batch was too short";
+    }));
+    while (batch.size() < kTasks) batch.push_back(NewTask([this] { Spin(stop_ ? 0ms : 1ms); }));
+    jobs.push_back(InvokeAll(ctx_, 1, batch));
+  }
+  begun.Wait();
+  EXPECT_TRUE(PostedTaskBegins());
+  for (const Job& job : jobs) EXPECT_FALSE(job.Wait());
+}
+
+// K61
+TEST_P(FairWaits, InsideTasksLetInWhatTheyHaveSpawned) { EXPECT_TRUE(LoopsLetInWhatTheyHaveSpawned()); }
+
+// K61: also while more bodies are blocked than there are workers.
+TEST_P(FairWaits, InsideTasksBesideBlockedOnesLetInWhatTheyHaveSpawned) {
+  Promise<void> promise;
+  std::vector<Task<void>> blocked;
+  Gate begun(static_cast<int>(GetParam()) + 1);
+  for (std::size_t i = 0; i <= GetParam(); ++i) {
+    blocked.push_back(Invoke(ctx_, [&begun, task = promise.Task()] {
+      begun.Open();
+      return task.Wait();
     }));
   }
-  for (const auto& loop : loops) EXPECT_TRUE(loop.Get());
+  begun.Wait();
+  EXPECT_TRUE(LoopsLetInWhatTheyHaveSpawned());
+  promise.TrySet();
+  EXPECT_FALSE(WaitAll(blocked));
 }
 
 // K61: more of them than workers.
@@ -121,6 +224,28 @@ TEST_P(FairWaits, ForAJobInsideTasksLetInWhatIsPosted) {
   EXPECT_FALSE(WaitAll(waits));
 }
 
+// K61
+TEST_P(FairWaits, ForABatchFromOutsideLetInWhatIsPosted) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < GetParam(); ++i) threads.emplace_back([this] { WaitForALongBatch(ctx_, 1); });
+  EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+  EXPECT_TRUE(PostedTaskBegins());
+  for (auto& thread : threads) thread.join();
+}
+
+// K61: with a limit, and without one.
+TEST_P(FairWaits, ForABatchInsideTasksLetInWhatIsPosted) {
+  for (const int count : {1, 0}) {
+    stop_ = taken_ = false;
+    std::vector<Task<void>> waits;
+    for (std::size_t i = 0; i < GetParam(); ++i)
+      waits.push_back(Invoke(ctx_, [this, count](Context& c) { WaitForALongBatch(c, count); }));
+    EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+    EXPECT_TRUE(PostedTaskBegins());
+    EXPECT_FALSE(WaitAll(waits));
+  }
+}
+
 // Where a claim is refused the wait blocks, which must not fail for want of a spare worker.
 TEST(FairWaitsWithoutSpareWorkers, StillRunWhatTheyWaitFor) {
   RuntimeOptions options(1);
@@ -136,11 +261,6 @@ TEST(FairWaitsWithoutSpareWorkers, StillRunWhatTheyWaitFor) {
     return Error();
   });
   EXPECT_FALSE(loop.Wait());
-}
-
-void Spin(Nanoseconds time) {
-  for (const auto end = Clock::now() + time; Clock::now() < end;) {
-  }
 }
 
 // K61: true when the numbers came out as they should.

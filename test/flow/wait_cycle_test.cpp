@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <deque>
-#include <mutex>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -289,20 +288,6 @@ TEST(WaitServes, ATaskThatABodyReturnedAtAnyDepthOnOneWorker) { ExpectServedOnOn
 TEST(WaitServes, ATimeoutAtAnyDepthOnOneWorker) { ExpectServedOnOneThread<NestedTimeout>(); }
 
 // D23: what the only worker queued is run under its lock, and nothing else that wants the lock.
-TEST(WaitServes, AContinuationUnderALockOfTheUser) {
-  const Watchdog watchdog;
-  Runtime runtime(1);
-  std::mutex mutex;
-  Task<void> wants;
-  auto holder = Invoke(runtime.Background(), [&mutex, &wants](Context& own) {
-    const std::lock_guard lock(mutex);
-    wants = Invoke(own, [&mutex] { const std::lock_guard waits(mutex); });
-    return Invoke(own, [] { return 1; }).Then([](int one) { return one + 1; }).Get();
-  });
-  EXPECT_EQ(holder.Get(), 2);
-  EXPECT_FALSE(wants.Wait());
-}
-
 // D23: more sleep at once than there are spare workers.
 TEST(WaitServes, SleepsBeyondTheSpareWorkersEndAllTheSame) {
   const Watchdog watchdog;
