@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -133,6 +134,25 @@ TEST_P(Reports, LeaveOutWhatTheProgramHasEnded) {
     (void)InvokeAll(ctx, 1, std::vector{NewTask([] {})});
   }
   for (const auto& entry : log_.Take()) ADD_FAILURE() << entry.error.Message();
+}
+
+TEST_P(Reports, OfTheLatestOfManyPlacesComeOnceASecondToo) {
+  const auto fail = [this](int code) {
+    (void)Invoke(runtime_->Background(), [code] { return Error({code, std::generic_category()}); });
+    ASSERT_FALSE(runtime_->Run());
+  };
+  constexpr int kMany = 300;
+  for (int code = 1; code <= kMany; ++code) {
+    fail(code);
+    clock_.Advance(1ms);
+  }
+  EXPECT_EQ(log_.Take().size(), std::size_t{kMany});
+  for (int i = 0; i < 3; ++i) fail(kMany);
+  EXPECT_EQ(log_.Size(), 0U);
+  runtime_.reset();
+  const auto told = log_.Take();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].count, 3U);
 }
 
 }  // namespace
