@@ -136,6 +136,31 @@ TEST_P(Reports, LeaveOutWhatTheProgramHasEnded) {
   for (const auto& entry : log_.Take()) ADD_FAILURE() << entry.error.Message();
 }
 
+TEST_P(Reports, LeaveOutWhatTheDestructorHasEnded) {
+  testing::internal::CaptureStderr();
+  for (const bool has_sink : {true, false}) {
+    Gate asleep;
+    RuntimeOptions options(GetParam());
+    if (has_sink) options.on_report = log_.Sink();
+    Runtime runtime(std::move(options));
+    const Context ctx = runtime.Background();
+    for (int i = 0; i < 100; ++i) {
+      (void)Sleep(ctx, 1h);
+      (void)Invoke(ctx, [](Context& own) { return Sleep(own, 1h); });
+      (void)InvokeAll(ctx, 1, std::vector{NewTask([](Context& own) { return Sleep(own, 1h); })});
+      (void)Repeat(ctx, 1h, [] {});
+    }
+    (void)Invoke(ctx, [&asleep](Context& own) {
+      const auto sleep = Sleep(own, 1h);
+      asleep.Open();
+      sleep.Get();
+    });
+    asleep.Wait();
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  for (const auto& entry : log_.Take()) ADD_FAILURE() << entry.error.Message();
+}
+
 TEST_P(Reports, OfTheLatestOfManyPlacesComeOnceASecondToo) {
   const auto fail = [this](int code) {
     (void)Invoke(runtime_->Background(), [code] { return Error({code, std::generic_category()}); });
