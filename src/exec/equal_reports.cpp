@@ -1,5 +1,6 @@
 #include "exec/equal_reports.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <utility>
@@ -38,7 +39,7 @@ std::size_t EqualReports::Admit(const Report& report, TimePoint now, std::vector
 std::size_t EqualReports::AdmitLocked(const Report& report, TimePoint now, std::vector<KeptReport>& due) {
   const std::error_code code = report.error.Code();
   Entry* equal = nullptr;
-  due.reserve(entries_.size());  // so that nothing below throws half-way
+  due.reserve(entries_.size() + 1);  // so that nothing below throws half-way
   for (std::size_t i = 0; i < entries_.size();) {
     Entry& entry = entries_[i];
     const bool is_over = now - entry.told >= kOften;
@@ -53,7 +54,12 @@ std::size_t EqualReports::AdmitLocked(const Report& report, TimePoint now, std::
     ++i;
   }
   if (equal == nullptr) {
-    if (entries_.size() < kMostEntries) entries_.push_back({now, code, Keep(report)});
+    Entry fresh{now, code, Keep(report)};
+    if (entries_.size() < kMostEntries) {
+      entries_.push_back(std::move(fresh));
+    } else {
+      Replace(std::move(fresh), due);
+    }
     return 1;
   }
   KeptReport& pending = equal->pending;
@@ -73,6 +79,14 @@ std::size_t EqualReports::AdmitLocked(const Report& report, TimePoint now, std::
   }
   ++pending.count;
   return 0;
+}
+
+// In place of the entry that was told longest ago: its second is over first.
+void EqualReports::Replace(Entry fresh, std::vector<KeptReport>& due) noexcept {
+  const auto oldest = std::min_element(entries_.begin(), entries_.end(),
+                                       [](const Entry& a, const Entry& b) { return a.told < b.told; });
+  if (oldest->pending.count != 0) due.push_back(std::move(oldest->pending));
+  *oldest = std::move(fresh);
 }
 
 void EqualReports::TakeAll(std::vector<KeptReport>& due) noexcept {

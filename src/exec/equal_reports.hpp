@@ -50,6 +50,8 @@ class EqualReports {
 
   [[nodiscard]] std::size_t AdmitLocked(const Report& report, TimePoint now, std::vector<KeptReport>& due);
 
+  void Replace(Entry fresh, std::vector<KeptReport>& due) noexcept;
+
   Mutex mutex_;
   std::vector<Entry> entries_;  // under mutex_
 };

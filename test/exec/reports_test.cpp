@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <orchestrate/orchestrate.hpp>
@@ -133,6 +134,50 @@ TEST_P(Reports, LeaveOutWhatTheProgramHasEnded) {
     (void)InvokeAll(ctx, 1, std::vector{NewTask([] {})});
   }
   for (const auto& entry : log_.Take()) ADD_FAILURE() << entry.error.Message();
+}
+
+TEST_P(Reports, LeaveOutWhatTheDestructorHasEnded) {
+  testing::internal::CaptureStderr();
+  for (const bool has_sink : {true, false}) {
+    Gate asleep;
+    RuntimeOptions options(GetParam());
+    if (has_sink) options.on_report = log_.Sink();
+    Runtime runtime(std::move(options));
+    const Context ctx = runtime.Background();
+    for (int i = 0; i < 100; ++i) {
+      (void)Sleep(ctx, 1h);
+      (void)Invoke(ctx, [](Context& own) { return Sleep(own, 1h); });
+      (void)InvokeAll(ctx, 1, std::vector{NewTask([](Context& own) { return Sleep(own, 1h); })});
+      (void)Repeat(ctx, 1h, [] {});
+    }
+    (void)Invoke(ctx, [&asleep](Context& own) {
+      const auto sleep = Sleep(own, 1h);
+      asleep.Open();
+      sleep.Get();
+    });
+    asleep.Wait();
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  for (const auto& entry : log_.Take()) ADD_FAILURE() << entry.error.Message();
+}
+
+TEST_P(Reports, OfTheLatestOfManyPlacesComeOnceASecondToo) {
+  const auto fail = [this](int code) {
+    (void)Invoke(runtime_->Background(), [code] { return Error({code, std::generic_category()}); });
+    ASSERT_FALSE(runtime_->Run());
+  };
+  constexpr int kMany = 300;
+  for (int code = 1; code <= kMany; ++code) {
+    fail(code);
+    clock_.Advance(1ms);
+  }
+  EXPECT_EQ(log_.Take().size(), std::size_t{kMany});
+  for (int i = 0; i < 3; ++i) fail(kMany);
+  EXPECT_EQ(log_.Size(), 0U);
+  runtime_.reset();
+  const auto told = log_.Take();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].count, 3U);
 }
 
 }  // namespace
