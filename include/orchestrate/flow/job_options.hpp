@@ -27,8 +27,7 @@ struct JobOptions {
   Nanoseconds interval = std::chrono::milliseconds(100);  ///< Between two reports; more than 0.
 
   JobOptions() noexcept = default;
-  JobOptions(OnError what_on_error) noexcept
-      : on_error(what_on_error) {}  // NOLINT: InvokeAll(ctx, 8, tasks, OnError::Stop)
+  JobOptions(OnError what_on_error) noexcept : on_error(what_on_error) {}  // NOLINT: (…, OnError::Stop)
 
   /// Adds a progress call-back, called every `every` at most.
   template <class F, class Rep = std::int64_t, class Period = std::milli>
