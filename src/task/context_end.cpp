@@ -1,5 +1,6 @@
 #include "task/context_end.hpp"
 
+#include <string>
 #include <utility>
 
 #include "task/frame.hpp"
@@ -85,6 +86,26 @@ bool EndIfContextEnded(TaskCore& core) noexcept {
     if (const Error ended = EndOf(*parent)) EndBound(core, ended);
   }
   return core.IsTerminal();
+}
+
+namespace {
+
+// True where `own` is the sentence `ended`, which the body may have put something in front of.
+bool IsEcho(const Error& own, const Error& ended) {
+  if (own.Code() != ended.Code()) return false;
+  const std::string said = own.Message();
+  const std::string end = ended.Message();
+  return said == end || said.ends_with(": " + end);
+}
+
+}  // namespace
+
+Error EndWithOwn(const Error& ended, const Error& own) noexcept {
+  return MakeError([&] {
+    if (IsEcho(own, ended)) return own;
+    const bool is_same_end = own.Code() == Errc::ShutDown && ended.Is(Errc::ShutDown);
+    return is_same_end ? ended : ended.WithCause(own);
+  });
 }
 
 void FollowContext(TaskCore& core) noexcept {

@@ -33,6 +33,10 @@ ORCHESTRATE_API void DestroyLinks(ContextNode& node) noexcept;
 // The context of a bodiless task has ended because of `cause`: ends it, unless it sees to that itself.
 ORCHESTRATE_API void EndBound(TaskCore& core, const Error& cause) noexcept;
 
+// What a body's end in an ended context is: what ended that, with the body's own error as its cause when that
+// says something else.
+[[nodiscard]] ORCHESTRATE_API Error EndWithOwn(const Error& ended, const Error& own) noexcept;
+
 // Has EndBound() called when the context of `core` ends; at once when it has. Does nothing for a task whose
 // body is on a thread: it is done when that has left and `kFollows` is set. Without memory the task is ended
 // by the next look at it.

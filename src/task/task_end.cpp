@@ -30,15 +30,6 @@ bool TryComplete(TaskCore& core, std::uint32_t from, std::uint32_t flags) noexce
   return true;
 }
 
-// What ended the context, with the body's own error as its cause when that says something else.
-Error EndWithOwn(const Error& ended, const Error& own) noexcept {
-  return MakeError([&] {
-    const bool is_echo = own.Code() == ended.Code() && own.Message() == ended.Message();
-    const bool is_same_end = own.Code() == Errc::ShutDown && ended.Is(Errc::ShutDown);
-    return is_echo || is_same_end ? ended : ended.WithCause(own);
-  });
-}
-
 // Says why the task ends. Whoever holds a task without a body in the phase Adopting has won it: a Cancel()
 // that was about to win gives up, and leaves its error behind. False when a Cancel() of a running body was
 // faster.

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -295,6 +296,24 @@ TEST_P(ResultsOnWorkers, OfTasksFlattenedToAnyDepthOnASmallStack) {
 TEST_P(ResultsOnWorkers, OfATaskThatNobodyStartedIsCancelled) {
   auto task = Invoke(ctx_, [] { return NewTask([] { return 1; }); });
   EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
+}
+
+TEST_P(ResultsOnWorkers, OfABodyThatNamesTheEndOfItsContextSayThatOnce) {
+  const Context mine = ctx_.WithCancel();
+  Gate started;
+  const auto fetch = Invoke(mine, [&started](Context& own) {
+    started.Open();
+    EXPECT_TRUE(Sleep(own, 1h).Wait());
+    return own.Err().WithContext("fetch");
+  });
+  const auto plain = Invoke(mine, [](Context& own) {
+    EXPECT_TRUE(Sleep(own, 1h).Wait());
+    return Error(Errc::Cancelled, "not hung up");
+  });
+  started.Wait();
+  mine.Cancel({Errc::Cancelled, "hung up"});
+  EXPECT_EQ(fetch.Wait().Message(), "fetch: hung up");
+  EXPECT_THAT(plain.Wait().Message(), testing::AnyOf("hung up: not hung up", "hung up"));
 }
 
 // D17
