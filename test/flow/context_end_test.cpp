@@ -314,13 +314,24 @@ TEST_P(EndOfAContext, EndsAJobWithoutWhatItDidNotStart) {
 
 // D36. A wait would run it.
 TEST_P(EndOfAContext, ReachesATaskOfABatchThatIsNotAdmitted) {
-  Promise<void> others(ctx_);
+  Gate began;
+  Gate may_leave;
+  const OpenAtEnd open(may_leave);
   const Context context = ctx_.WithCancel();
+  const auto first = NewTask([&] {
+    began.Open();
+    may_leave.Wait();
+  });
   const auto second = NewTask([] {});
   const auto told =
       ContinueWith(ctx_, second, [](const Result<void>& result) { return result.Failure().Code(); });
-  const Job job = InvokeAll(context, 1, std::vector{others.Task(), second});
+  const Job job = InvokeAll(context, 1, std::vector{first, second});
+  began.Wait();
   context.Cancel();
+  // Not by a look of this thread, which would end it.
+  const auto& core = *detail::TaskAccess::Core(static_cast<const detail::TaskHandle&>(second));
+  EXPECT_TRUE(Eventually([&core] { return core.IsTerminal(); }));
+  may_leave.Open();
   EXPECT_EQ(told.Get(), Error(Errc::Cancelled).Code());
   EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
 }
