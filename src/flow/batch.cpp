@@ -16,10 +16,6 @@ namespace {
 // processor from looking ahead by itself.
 constexpr std::size_t kAhead = 6;
 
-// So many may stand in front of what others queue.
-constexpr std::size_t kFew = 8;
-constexpr std::size_t kPortion = 4096;  // that a worker hands on at a time, which takes it some 0.2 ms
-
 void FetchAhead(const std::vector<BatchEntry>& entries, std::size_t index) noexcept {
   if (index + kAhead >= entries.size()) return;
   const auto* core = reinterpret_cast<const char*>(entries[index + kAhead].core);  // NOLINT
@@ -112,9 +108,6 @@ void Batch::AdoptAll() noexcept {
 }
 
 void Batch::SubmitAll() noexcept {
-  const RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
-  const bool is_inside = t_thread.slot != nullptr && t_thread.runtime == runtime;
-  spreads_ = runtime != nullptr && !is_inside && size_ > kFew && !Refused();
   for (const BatchEntry& entry : tasks_.entries) {
     if (entry.core != nullptr && tasks_.borrowed) Ref(*entry.core);
   }
@@ -130,48 +123,8 @@ void Batch::SubmitAll() noexcept {
     entry.is_mine = true;
     Watch(entry);
     Ref(core);  // the queue's
-    if (!spreads_ && !PostTask(core)) Refuse(core, Verb());
+    if (!PostTask(core)) Refuse(core, Verb());
   }
-  if (spreads_) SpreadLater();
-}
-
-// ---- many tasks from outside ----
-
-void Batch::SpreadLater() noexcept {
-  spreader_.ops = &kSpreadOps;
-  spreader_.batch = this;
-  spreader_.left = size_;
-  Join();
-  PostBelow(Owner(), spreader_);
-}
-
-// From the last one on, as the worker takes the newest first. One that was claimed meanwhile needs no entry.
-void Batch::Spread(WorkNode& node) noexcept {
-  auto& spreader = static_cast<Spreader&>(node);
-  Batch& self = *spreader.batch;
-  for (std::size_t i = 0; i < kPortion && spreader.left != 0; ++i) {
-    const BatchEntry& entry = self.tasks_.entries[--spreader.left];
-    if (!entry.is_mine) continue;
-    TaskCore& core = *entry.core;
-    if (IsStaleEntry(core)) {
-      LeaveEntry(core);
-      Unref(core);
-    } else if (!PostTask(core)) {
-      Refuse(core, self.Verb());
-    }
-  }
-  if (spreader.left != 0) return PostLastBelow(self.Owner(), spreader);
-  self.Leave();
-}
-
-void Batch::DropSpread(WorkNode& node) noexcept {
-  auto& spreader = static_cast<Spreader&>(node);
-  Batch& self = *spreader.batch;
-  while (spreader.left != 0) {
-    const BatchEntry& entry = self.tasks_.entries[--spreader.left];
-    if (entry.is_mine) EndOf(*entry.core) ? DropQueued(*entry.core) : Refuse(*entry.core, self.Verb());
-  }
-  self.Leave();
 }
 
 // ---- members ----
@@ -257,11 +210,10 @@ TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noe
 }
 
 // On a thread that waits for the owner: as if it waited for the tasks one by one. A worker has the newest one
-// at hand, a thread from outside the oldest; of those that a worker spreads it takes what that comes to last.
+// at hand, a thread from outside the oldest.
 void Batch::HelpAlone() noexcept {
-  const bool is_inside =
+  const bool newest_first =
       t_thread.slot != nullptr && t_thread.runtime == ExecutorAccess::RuntimeOf(*executor_);
-  const bool newest_first = is_inside || spreads_;
   for (;;) {
     const auto index = next_.fetch_add(1, sync::memory_order_relaxed);
     if (index >= size_) return;

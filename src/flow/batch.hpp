@@ -10,11 +10,9 @@ namespace orchestrate::inline v1::detail {
 // The crew of InvokeAll: its tasks are known from the start and taken in their order.
 //
 // With a limit every task that was still to be started lies in phase Batched, and a member that comes to it
-// runs it unless somebody was faster. Without a limit they are all handed to the executor; many of them, on a
-// runtime, by one of its workers, whose deque they lie in then: in the queue that all share they would stand
-// in front of everything that others queue meanwhile. What somebody else runs, now or before, is watched:
-// that needs no member, so it never keeps the others waiting. A task that the batch did not start is watched
-// through a mirror, which ends with the batch's context.
+// runs it unless somebody was faster. Without a limit they are all handed to the executor. What somebody else
+// runs, now or before, is watched: that needs no member, so it never keeps the others waiting. A task that
+// the batch did not start is watched through a mirror, which ends with the batch's context.
 class Batch final : public Crew {
  public:
   Batch(TaskList&& tasks, CollectFn collect) noexcept : tasks_(std::move(tasks)), collect_(collect) {}
@@ -39,24 +37,13 @@ class Batch final : public Crew {
   void AdoptAll() noexcept;
   [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
-  void SpreadLater() noexcept;
-  static void Spread(WorkNode& node) noexcept;
-  static void DropSpread(WorkNode& node) noexcept;
   void NoteElsewhere(TaskCore& core) noexcept;
   void Watch(BatchEntry& entry) noexcept;
   void WatchOther(BatchEntry& entry) noexcept;
   void NoteEnd(const BatchEntry& entry, const Error& error) noexcept;
   static TaskCore* WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noexcept;
 
-  struct Spreader : WorkNode {
-    Batch* batch = nullptr;
-    std::size_t left = 0;  // how many of the tasks may still have to be handed on
-  };
-  static constexpr WorkOps kSpreadOps{Spread, DropSpread};
-
   TaskList tasks_;
-  Spreader spreader_;  // posted in place of many tasks
-  bool spreads_ = false;
   std::size_t size_ = 0;
   std::unique_ptr<std::deque<Dependency>> elsewhere_;  // the owner's on tasks that were started before
   CollectFn collect_;                                  // null: the owner yields nothing
