@@ -105,9 +105,10 @@ class WorkStealingDeque {
     return StealWhen([expected](T item) { return item == expected; }) != T{};
   }
 
-  /// Tells whether it holds more memory than at first. While no other thread uses the deque.
+  /// Tells whether it holds more memory than at first. Any thread, while none shrinks it.
   [[nodiscard]] bool HasGrown() const noexcept {
-    return array_.load(sync::memory_order_relaxed)->older != nullptr;
+    // Acquire pairs with the release in Grow(): the array is complete.
+    return array_.load(sync::memory_order_acquire)->older != nullptr;
   }
 
   /// Gives the memory that it has grown by back, when it is empty. While no other thread uses the deque.

@@ -57,19 +57,26 @@ TEST_P(StopCallbacks, MayWaitForWhatACancelledCallableOwns) {
 }
 
 TEST_P(StopCallbacks, OfTimedWorkMayWaitForTheTimeout) {
-  Gate stopped;
-  Task<void> timed;
-  Gate known;
-  timed = Timeout(ctx_, 5ms, [&](Context& own) {
-    known.Wait();
-    const StopCallback waits(own.StopToken(), [&] {
-      EXPECT_TRUE(timed.Wait().Is(Errc::DeadlineExceeded));
-      stopped.Open();
+  // Again with more time when that was over before the body began.
+  bool began = false;
+  for (auto time = 5ms; !began; time *= 4) {
+    Gate stopped;
+    Gate known;
+    Task<void> timed;
+    const auto body = NewTask([&](Context& own) {
+      began = true;
+      known.Wait();
+      const StopCallback waits(own.StopToken(), [&] {
+        EXPECT_TRUE(timed.Wait().Is(Errc::DeadlineExceeded));
+        stopped.Open();
+      });
+      stopped.Wait();
     });
-    stopped.Wait();
-  });
-  known.Open();
-  stopped.Wait();
+    timed = Timeout(ctx_, body, time);
+    known.Open();
+    (void)body.Wait();
+    EXPECT_TRUE(timed.Wait().Is(Errc::DeadlineExceeded));
+  }
 }
 
 }  // namespace
