@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
 #include "task/root_node.hpp"
@@ -37,8 +40,17 @@ TEST(AskedForItsCapabilities, AnExecutorMayWait) {
   for (const int times : {1, 1'000'000}) {
     Waiting executor(times);
     const Context root = executor.Background();
-    const auto task = Invoke(root, [] { return Sleep(Context::Background(), 1ms).Wait().Code(); });
+    // Set when the body waits for it, so that it does.
+    Promise<void> promise;
+    const auto awaited = promise.Task();
+    const auto task = Invoke(root, [&awaited] { return awaited.Wait().Code(); });
+    std::thread sets([&promise, &awaited] {
+      const auto& core = *detail::TaskAccess::Core(static_cast<const detail::TaskHandle&>(awaited));
+      EXPECT_TRUE(Eventually([&core] { return core.waiters.HasNodes(); }));
+      promise.TrySet();
+    });
     executor.Run();
+    sets.join();
     EXPECT_LT(executor.Left(), times) << "it was asked";
     EXPECT_EQ(task.Get(), Error().Code());
     int left_behind = 0;
