@@ -16,26 +16,35 @@ using namespace std::chrono_literals;
 
 class UrgentWork : public WithRuntime {
  protected:
-  // Bodies that keep all workers; returns when all run.
-  std::vector<Task<void>> OccupyAll(Gate& leave) {
-    Gate all_run(static_cast<int>(GetParam()));
-    std::vector<Task<void>> tasks;
-    for (std::size_t i = 0; i < GetParam(); ++i) {
-      tasks.push_back(Invoke(ctx_, [&] {
-        all_run.Open();
-        leave.Wait();
-      }));
+  // Bodies that keep all workers while it lives.
+  class Occupied {
+   public:
+    explicit Occupied(const Context& ctx) : all_run_(static_cast<int>(GetParam())) {
+      for (std::size_t i = 0; i < GetParam(); ++i) {
+        bodies_.push_back(Invoke(ctx, [this] {
+          all_run_.Open();
+          leave_.Wait();
+        }));
+      }
+      all_run_.Wait();
     }
-    all_run.Wait();
-    return tasks;
-  }
+    Occupied(const Occupied&) = delete;
+    Occupied& operator=(const Occupied&) = delete;
+    ~Occupied() {
+      leave_.Open();
+      for (const auto& body : bodies_) (void)body.Wait();
+    }
+
+   private:
+    Gate all_run_;
+    Gate leave_;
+    std::vector<Task<void>> bodies_;
+  };
 };
 INSTANTIATE_TEST_SUITE_P(Over, UrgentWork, Widths(), WidthName);
 
 TEST_P(UrgentWork, StartsWhileAllWorkersAreBusy) {
-  Gate leave;
-  const OpenAtEnd open(leave);
-  const auto busy = OccupyAll(leave);
+  const Occupied busy(ctx_);
   for (int round = 0; round < 20; ++round) {
     const Context child = ctx_.WithCancel();
     Gate called;
@@ -47,9 +56,7 @@ TEST_P(UrgentWork, StartsWhileAllWorkersAreBusy) {
 
 TEST_P(UrgentWork, TakesOneThreadBeyondTheWorkersAtMost) {
   constexpr int kCalls = 50;
-  Gate leave;
-  const OpenAtEnd open(leave);
-  const auto busy = OccupyAll(leave);  // so that only threads beyond the workers are left
+  const Occupied busy(ctx_);  // so that only threads beyond the workers are left
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   Gate all_posted;
@@ -76,9 +83,7 @@ TEST_P(UrgentWork, TakesOneThreadBeyondTheWorkersAtMost) {
 }
 
 TEST_P(UrgentWork, GoesOnBesideAPieceOfItThatBlocksInAWait) {
-  Gate leave;
-  const OpenAtEnd open(leave);
-  const auto busy = OccupyAll(leave);
+  const Occupied busy(ctx_);
   constexpr int kBlocked = 10;
   Promise<int> promise;
   Gate all(kBlocked);
