@@ -29,9 +29,9 @@ constexpr auto kSlabsEvery = std::chrono::seconds(1);
 
 const char* CauseOfLimit() noexcept {
   switch (orchestrate_arena_limit_cause()) {
-    case ORCHESTRATE_LIMIT_OF_FIRST_USE:
+    case OrchestrateLimitOfFirstUse:
       return "oneTBB was used before the first runtime, which fixed its limit at ";
-    case ORCHESTRATE_LIMIT_OF_LIBRARY:
+    case OrchestrateLimitOfLibrary:
       return "all runtimes of a process can have ";
     default:
       return "a tbb::global_control of the program allows ";

@@ -66,7 +66,7 @@ RuntimeCore::RuntimeCore(RuntimeOptions options)
       this);
   timers_->SetChore([](void* self) noexcept { return static_cast<RuntimeCore*>(self)->DoChores(); }, this);
   try {
-    if (orchestrate_arena_limit_cause() == ORCHESTRATE_LIMIT_OF_CONTROL) ReportLimit("");
+    if (orchestrate_arena_limit_cause() == OrchestrateLimitOfControl) ReportLimit("");
     if (IsVirtual()) EnterVirtualTime();
   } catch (...) {
     ProcessLimit::Remove(slot_limit_);

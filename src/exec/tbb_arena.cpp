@@ -96,7 +96,7 @@ extern "C" size_t orchestrate_arena_active_limit(void) {
 
 extern "C" int orchestrate_arena_limit_cause(void) {
   const size_t limit = orchestrate_arena_active_limit();
-  if (limit == 1 + kMostThreads) return ORCHESTRATE_LIMIT_OF_LIBRARY;
+  if (limit == 1 + kMostThreads) return OrchestrateLimitOfLibrary;
   const bool is_fixed = limit == fixed_limit || limit == DefaultLimit();
-  return is_fixed ? ORCHESTRATE_LIMIT_OF_FIRST_USE : ORCHESTRATE_LIMIT_OF_CONTROL;
+  return is_fixed ? OrchestrateLimitOfFirstUse : OrchestrateLimitOfControl;
 }

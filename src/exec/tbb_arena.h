@@ -30,7 +30,7 @@ size_t orchestrate_arena_active_limit(void);
 
 /* What sets that limit: somebody else's control; oneTBB's use before the first call of set_limit, which has
    fixed it then; or the most that set_limit has oneTBB fix. */
-enum { ORCHESTRATE_LIMIT_OF_CONTROL, ORCHESTRATE_LIMIT_OF_FIRST_USE, ORCHESTRATE_LIMIT_OF_LIBRARY };
+enum { OrchestrateLimitOfControl, OrchestrateLimitOfFirstUse, OrchestrateLimitOfLibrary };
 int orchestrate_arena_limit_cause(void);
 
 #ifdef __cplusplus
