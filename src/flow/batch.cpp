@@ -1,5 +1,7 @@
 #include "flow/batch.hpp"
 
+#include <algorithm>
+
 #include <orchestrate/flow/invoke_all.hpp>
 #include <orchestrate/task/detail/mirror.hpp>
 #include "exec/thread_state.hpp"
@@ -235,11 +237,19 @@ void Batch::Abandon(const Error& error) noexcept {
   }
 }
 
+// The end of the job's context does not end tasks of others.
+bool Batch::HaveAllEnded() const noexcept {
+  return std::all_of(tasks_.entries.begin(), tasks_.entries.end(), [](const BatchEntry& entry) {
+    return entry.core == nullptr || entry.core->IsTerminal();
+  });
+}
+
 void Batch::Collect(BodyResult& result) noexcept {
   elsewhere_.reset();
   tasks_.stop_cause = StopCause();
-  if (Error ended = Ended(); ended && collect_ != nullptr) {
-    Fail(result, std::move(ended));  // not every task has ended, and to read one that has not would wait
+  const Error ended = Ended();
+  if (ended && collect_ != nullptr && !HaveAllEnded()) {
+    Fail(result, ended);  // to read one that has not would wait
   } else if (collect_ != nullptr) {
     try {
       collect_(Owner(), tasks_, result);

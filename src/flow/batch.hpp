@@ -35,6 +35,7 @@ class Batch final : public Crew {
   void Collect(BodyResult& result) noexcept override;
 
   void AdoptAll() noexcept;
+  [[nodiscard]] bool HaveAllEnded() const noexcept;
   [[nodiscard]] Error TakeErrors(const Error& left_out) noexcept;
   void SubmitAll() noexcept;
   void NoteElsewhere(TaskCore& core) noexcept;

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include <orchestrate/flow/invoke_all.hpp>
+#include <orchestrate/task/promise.hpp>
 #include <test/support/batches.hpp>
+#include <test/support/gate.hpp>
 
 namespace orchestrate {
 namespace {
@@ -61,6 +63,23 @@ TEST_P(InvokeAllResultsTest, ResultsEndWithTheContext) {
 }
 
 // ---- functions ----
+
+TEST_P(InvokeAllResultsTest, ResultsTellWhatAFailureHasStopped) {
+  const auto fails = NewTask([] { return Error(Errc::NotSupported, "no luck"); });
+  const auto results = InvokeAllResults(ctx_, 1, std::vector{fails, NewTask([] {})}, OnError::Stop).Get();
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[0].Failure().Message(), "no luck");
+  EXPECT_EQ(results[1].Failure(), Errc::Cancelled);
+}
+
+TEST_P(InvokeAllResultsTest, ResultsDoNotWaitForOthersAfterAFailureThatStops) {
+  const test::Watchdog watchdog;
+  Promise<void> others(ctx_);
+  const auto fails = NewTask([] { return Error(Errc::NotSupported, "no luck"); });
+  const auto all = InvokeAllResults(ctx_, 2, std::vector{others.Task(), fails}, OnError::Stop);
+  EXPECT_EQ(all.Wait(), Errc::Cancelled);
+  EXPECT_EQ(fails.Wait().Message(), "no luck");
+}
 
 TEST_P(InvokeAllResultsTest, OfFunctionsYieldsATuple) {
   auto task = InvokeAll(
