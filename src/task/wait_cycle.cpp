@@ -51,10 +51,10 @@ bool NothingDepends() noexcept {
 }
 
 // Of a task whose body leaves, or has left.
-bool KeepsPlace(const TaskCore& core) noexcept {
+bool ReturnedFromAPlace(const TaskCore& core) noexcept {
   const Frame* frame = CurrentFrame();
   while (frame != nullptr && frame->core != &core) frame = frame->outer;
-  return frame == nullptr || detail::KeepsPlace(*frame);
+  return frame == nullptr || KeepsPlace(*frame);
 }
 
 std::uint64_t NextNumber() noexcept {
@@ -130,7 +130,7 @@ bool Dependency::Begin(TaskCore& outer, TaskCore& inner, Kind kind) noexcept {
     of_job_.key = static_cast<const TaskCore*>(job);
     of_job_.task = &inner;
     of_job_.is_timed = of_task_.is_timed;
-    of_job_.keeps_place = KeepsPlace(outer);
+    of_job_.keeps_place = ReturnedFromAPlace(outer);
     AddWaitLink(of_job_);
   }
   if (kind == Kind::Timed || !NoteWaited(inner, ContextNode::kNeeded) || !IsAwaited(outer)) return true;

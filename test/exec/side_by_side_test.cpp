@@ -8,6 +8,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/occupied.hpp>
 #include <test/support/with_runtime.hpp>
 
 // D33: several runtimes in one process.
@@ -30,32 +31,6 @@ class SideBySide : public testing::TestWithParam<TwoWidths> {
 INSTANTIATE_TEST_SUITE_P(Over, SideBySide,
                          testing::Values(TwoWidths(1, 1), TwoWidths(1, 8), TwoWidths(8, 1), TwoWidths(2, 2)),
                          TwoNames);
-
-// Keeps all workers of a runtime busy with bodies that listen to nobody, until it goes.
-class Occupied {
- public:
-  explicit Occupied(Runtime& runtime) : started_(static_cast<int>(runtime.Workers())) {
-    for (std::size_t i = 0; i < runtime.Workers(); ++i) {
-      tasks_.push_back(Invoke(runtime.Background(), [this] {
-        started_.Open();
-        leave_.Wait();
-      }));
-    }
-  }
-  Occupied(const Occupied&) = delete;
-  Occupied& operator=(const Occupied&) = delete;
-  ~Occupied() {
-    leave_.Open();
-    for (const auto& task : tasks_) EXPECT_FALSE(task.Wait());
-  }
-
-  void WaitUntilAllRun() { started_.Wait(); }
-
- private:
-  Gate started_;
-  Gate leave_;
-  std::vector<Task<void>> tasks_;
-};
 
 // D33
 TEST_P(SideBySide, TheBlockedWorkersOfOneDoNotStopTheOther) {

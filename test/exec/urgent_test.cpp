@@ -6,6 +6,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/occupied.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Call-backs of contexts, which start also while all workers are busy.
@@ -14,37 +15,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class UrgentWork : public WithRuntime {
- protected:
-  // Bodies that keep all workers while it lives.
-  class Occupied {
-   public:
-    explicit Occupied(const Context& ctx) : all_run_(static_cast<int>(GetParam())) {
-      for (std::size_t i = 0; i < GetParam(); ++i) {
-        bodies_.push_back(Invoke(ctx, [this] {
-          all_run_.Open();
-          leave_.Wait();
-        }));
-      }
-      all_run_.Wait();
-    }
-    Occupied(const Occupied&) = delete;
-    Occupied& operator=(const Occupied&) = delete;
-    ~Occupied() {
-      leave_.Open();
-      for (const auto& body : bodies_) (void)body.Wait();
-    }
-
-   private:
-    Gate all_run_;
-    Gate leave_;
-    std::vector<Task<void>> bodies_;
-  };
-};
+class UrgentWork : public WithRuntime {};
 INSTANTIATE_TEST_SUITE_P(Over, UrgentWork, Widths(), WidthName);
 
 TEST_P(UrgentWork, StartsWhileAllWorkersAreBusy) {
-  const Occupied busy(ctx_);
+  Occupied busy(runtime_);
+  busy.WaitUntilAllRun();
   for (int round = 0; round < 20; ++round) {
     const Context child = ctx_.WithCancel();
     Gate called;
@@ -56,7 +32,8 @@ TEST_P(UrgentWork, StartsWhileAllWorkersAreBusy) {
 
 TEST_P(UrgentWork, TakesOneThreadBeyondTheWorkersAtMost) {
   constexpr int kCalls = 50;
-  const Occupied busy(ctx_);  // so that only threads beyond the workers are left
+  Occupied busy(runtime_);  // so that only threads beyond the workers are left
+  busy.WaitUntilAllRun();
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   Gate all_posted;
@@ -83,7 +60,8 @@ TEST_P(UrgentWork, TakesOneThreadBeyondTheWorkersAtMost) {
 }
 
 TEST_P(UrgentWork, GoesOnBesideAPieceOfItThatBlocksInAWait) {
-  const Occupied busy(ctx_);
+  Occupied busy(runtime_);
+  busy.WaitUntilAllRun();
   constexpr int kBlocked = 10;
   Promise<int> promise;
   Gate all(kBlocked);

@@ -6,6 +6,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/waiting.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Code of the user that the end of a task runs, a copy of its value or an observer, may wait for anything
@@ -128,8 +129,7 @@ TEST_P(ToldToAnObserver, ThatIsToldOfAnEndMayWaitForTheNextInLine) {
   Promise<int> promise(ctx_);
   const auto first = Invoke(context, [&] { return promise.Task(); });
   caller_.watched_id = first.Id();
-  const auto& returned = *detail::TaskAccess::Core(static_cast<const detail::TaskHandle&>(promise.Task()));
-  ASSERT_TRUE(Eventually([&] { return returned.waiters.HasNodes(); }));
+  ASSERT_TRUE(Eventually([&] { return HasWaiters(promise.Task()); }));  // the body has returned it
   const auto second = After(context, promise.Task(), [](int) {});
   const auto last = ContinueWith(Context::Background(), first, [](const Result<int>&) {});
   caller_.at_end = [&] { waited = second.Wait() && !last.Wait(); };

@@ -6,6 +6,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/waiting.hpp>
 #include <test/support/with_strand.hpp>
 #include "base/sanitizers.hpp"
 
@@ -317,11 +318,6 @@ TEST(WaitServes, AnErrorForWantOfSpareWorkersNamesTheRemedy) {
 }
 
 // ---- waits for no time ----
-
-struct CountsBlocked : Observer {
-  void WorkerBlocked() noexcept override { ++blocked; }
-  std::atomic<int> blocked{0};
-};
 
 // K52
 TEST(WaitForNoTime, NeverBlocks) {

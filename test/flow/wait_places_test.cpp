@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -8,6 +7,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/waiting.hpp>
 #include "task/wait_search.hpp"
 
 // D23: cycles of waits through the places of a job, through what bodies return, and what finding them costs.
@@ -15,10 +15,6 @@ namespace orchestrate::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-[[nodiscard]] bool HasWaiters(const detail::TaskHandle& task) {
-  return detail::TaskAccess::Core(task)->waiters.HasNodes();
-}
 
 // Has a thread for each piece of work; keeps back what comes after the first few until Release().
 class ThreadEach final : public Executor {
@@ -58,11 +54,6 @@ class ThreadEach final : public Executor {
   std::vector<std::thread> threads_;
 };
 
-struct CountsBlocked : Observer {
-  void WorkerBlocked() noexcept override { ++blocked; }
-  std::atomic<std::size_t> blocked{0};
-};
-
 // K60: what a member has returned keeps its place.
 TEST(WaitPlaces, OfWhatAMemberReturnedForANextMemberIsTold) {
   const Watchdog watchdog;
@@ -89,22 +80,21 @@ TEST(WaitPlaces, OfWhatAMemberReturnedWaitsForAMemberThatHasAPlace) {
   EXPECT_FALSE(told);
 }
 
-// Two bodies on one thread, one of which has lent its place to the other, keep one place.
-TEST(WaitPlaces, OfABodyOnAnotherOfItsJobKeepsNoSecondPlace) {
+// A body that another of its job runs for its own wait keeps no second place of the job: a wait for a third
+// one, from outside the job, may end. `Second` makes the nested body, given the gate to open and that wait.
+template <class Second>
+void ExpectThirdHasAPlace(Second second_of) {
   const Watchdog watchdog;
-  ThreadEach executor(2);
+  ThreadEach executor(2);  // the second member begins when it is released
   const Context ctx = executor.Background();
   Gate nested;
   Error told;
-  Task<void> third = NewTask([] {});
-  auto outside = Invoke(ctx, [&] {
+  const auto third = NewTask([] {});
+  const auto outside = Invoke(ctx, [&] {
     nested.Wait();
     told = third.Wait();
   });
-  const auto second = NewTask([&] {
-    nested.Open();
-    return outside.Wait();
-  });
+  const auto second = second_of(nested, outside);
   const auto first = NewTask([&] { return second.Wait(); });
   const auto job = InvokeAll(ctx, 2, std::vector{first, second, third});
   EXPECT_TRUE(Eventually([&] { return HasWaiters(third) || outside.IsDone(); }));
@@ -114,28 +104,22 @@ TEST(WaitPlaces, OfABodyOnAnotherOfItsJobKeepsNoSecondPlace) {
   EXPECT_FALSE(told) << "the second place was free";
 }
 
-// The same when the nested body has returned what ends it.
-TEST(WaitPlaces, OfWhatABodyOnAnotherOfItsJobReturnedKeepsNoSecondPlace) {
-  const Watchdog watchdog;
-  ThreadEach executor(2);
-  const Context ctx = executor.Background();
-  Gate nested;
-  Error told;
-  Task<void> third = NewTask([] {});
-  auto outside = Invoke(ctx, [&] {
-    nested.Wait();
-    told = third.Wait();
+TEST(WaitPlaces, OfABodyOnAnotherOfItsJobAreNone) {
+  ExpectThirdHasAPlace([](Gate& nested, Task<void> outside) {
+    return NewTask([&nested, outside] {
+      nested.Open();
+      return outside.Wait();
+    });
   });
-  const auto second = NewTask([&] {
-    nested.Open();
-    return outside;
+}
+
+TEST(WaitPlaces, OfWhatABodyOnAnotherOfItsJobReturnedAreNone) {
+  ExpectThirdHasAPlace([](Gate& nested, Task<void> outside) {
+    return NewTask([&nested, outside] {
+      nested.Open();
+      return outside;
+    });
   });
-  const auto first = NewTask([&] { return second.Wait(); });
-  const auto job = InvokeAll(ctx, 2, std::vector{first, second, third});
-  EXPECT_TRUE(Eventually([&] { return HasWaiters(third) || outside.IsDone(); }));
-  executor.Release();
-  EXPECT_FALSE(job.Wait()) << job.Wait().Message();
-  EXPECT_FALSE(told) << "the second place was free";
 }
 
 // What a member returned waits for the job: that wait is told, or the member.
@@ -213,7 +197,7 @@ TEST(WaitPlaces, OfAPieceIsToldAlsoWhenItsForkHasNoSpareWorker) {
 // number, not with its square.
 TEST(WaitPlaces, OfManyInARowCostEachTheSame) {
   const Watchdog watchdog;
-  constexpr std::size_t kBodies = 200;
+  constexpr int kBodies = 200;
   CountsBlocked observer;
   RuntimeOptions options(1);
   options.observer = &observer;
@@ -223,14 +207,14 @@ TEST(WaitPlaces, OfManyInARowCostEachTheSame) {
   const auto before = detail::VisitedBySearches();
   std::vector<Task<void>> row{bottom.Task()};
   std::vector<Job> jobs;
-  for (std::size_t i = 0; i < kBodies; ++i) {
+  for (int i = 0; i < kBodies; ++i) {
     row.push_back(NewTask([below = row.back()] { return below.Wait(); }));
     jobs.push_back(InvokeAll(ctx, Concurrency::Unlimited(), std::vector{row.back()}));
     ASSERT_TRUE(Eventually([&] { return observer.blocked == i + 1; }));
   }
   bottom.TrySet();
   for (const Job& job : jobs) EXPECT_FALSE(job.Wait());
-  EXPECT_LT(detail::VisitedBySearches() - before, kBodies * 100);
+  EXPECT_LT(detail::VisitedBySearches() - before, std::uint64_t{100} * kBodies);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <orchestrate/testkit/manual_clock.hpp>
 #include <test/base/run_threads.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/waiting.hpp>
 #include <test/support/with_runtime.hpp>
 
 namespace orchestrate::test {
@@ -95,11 +96,7 @@ TEST_P(CancelOnWorkers, EndsTheContextOfTheRunningWorkAtOnce) {
   EXPECT_TRUE(task.IsDone());
 }
 
-// Counts the waits that bodies of a runtime are in, or were.
-struct CountsWaits final : Observer {
-  void WorkerBlocked() noexcept override { ++blocked; }
-  std::atomic<int> blocked{0};
-};
+;
 
 // K08, D3
 TEST_P(CancelOnWorkers, WaitsForABodyThatDoesNotListenAndDropsItsValue) {
@@ -115,7 +112,7 @@ TEST_P(CancelOnWorkers, WaitsForABodyThatDoesNotListenAndDropsItsValue) {
   started.Wait();
   // Two are inside Outcome() while the body runs, one of them since before the cancellation. They wait in
   // another runtime, whose observer says that they do.
-  CountsWaits waits;
+  CountsBlocked waits;
   RuntimeOptions options(2);
   options.observer = &waits;
   Runtime waiters(std::move(options));

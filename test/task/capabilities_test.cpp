@@ -5,6 +5,7 @@
 
 #include <orchestrate/orchestrate.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/waiting.hpp>
 #include "task/root_node.hpp"
 #include "task/wait_table.hpp"
 
@@ -45,8 +46,7 @@ TEST(AskedForItsCapabilities, AnExecutorMayWait) {
     const auto awaited = promise.Task();
     const auto task = Invoke(root, [&awaited] { return awaited.Wait().Code(); });
     std::thread sets([&promise, &awaited] {
-      const auto& core = *detail::TaskAccess::Core(static_cast<const detail::TaskHandle&>(awaited));
-      EXPECT_TRUE(Eventually([&core] { return core.waiters.HasNodes(); }));
+      EXPECT_TRUE(Eventually([&awaited] { return HasWaiters(awaited); }));
       promise.TrySet();
     });
     executor.Run();
