@@ -225,8 +225,8 @@ TEST_P(AllocationFaults, ForkJoinAndParallelFor) {
 
 // A destructor that has no memory for its report ends the runtime all the same.
 TEST_P(AllocationFaults, ADestructorWithABodyThatStays) {
-  Gate leave;
-  const OpenAtEnd open(leave);
+  const auto leave = std::make_shared<Gate>();  // a body may come to it when the test is over
+  const OpenAtEnd open(*leave);
   std::atomic<int> told{0};
   for (std::size_t number = 0;; ++number) {
     Gate started;
@@ -236,9 +236,9 @@ TEST_P(AllocationFaults, ADestructorWithABodyThatStays) {
     options.spare_workers = 0;  // none of these runtimes ever gives its threads back
     options.on_report = [&told](const Report&) { ++told; };
     auto runtime = std::make_unique<Runtime>(std::move(options));
-    (void)Invoke(runtime->Background(), [&started, &leave] {
+    (void)Invoke(runtime->Background(), [&started, leave] {
       started.Open();
-      leave.Wait();
+      leave->Wait();
     });
     started.Wait();
     told = 0;
