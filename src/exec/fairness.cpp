@@ -46,7 +46,7 @@ bool RuntimeCore::IsRingOverdue() noexcept {
   const auto popped = injected_.Popped();
   const auto pushed = seen_pushed_.exchange(injected_.Pushed(), std::memory_order_relaxed);
   // What stands in front was in the ring when a whole look for stale entries began.
-  if (front_.load(std::memory_order_relaxed) != nullptr) return true;
+  if (injected_.HasFront()) return true;
   return !injected_.Empty() && static_cast<std::int64_t>(pushed - popped) > 0;
 }
 

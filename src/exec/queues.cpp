@@ -50,8 +50,18 @@ void RuntimeCore::EnqueueFollower(WorkNode& node, const WorkNode& ending) noexce
 
 void RuntimeCore::EnqueueLast(WorkNode& node) noexcept { Inject(node); }
 
+void RuntimeCore::EnqueueOfMany(WorkNode& node) noexcept {
+  if (t_thread.runtime == this && t_thread.slot != nullptr) return Enqueue(node);
+  injected_.PushOfMany(node);
+  NoteInjected();
+}
+
 void RuntimeCore::Inject(WorkNode& node) noexcept {
   injected_.Push(node);
+  NoteInjected();
+}
+
+void RuntimeCore::NoteInjected() noexcept {
   WakeRunner();
   // The push first, then the phase; Retire() does it the other way round: this thread or that one finds the
   // node.
@@ -102,7 +112,7 @@ void RuntimeCore::DropStale(Slot& slot) noexcept {
 void RuntimeCore::DropStaleInjected() noexcept {
   if (drops_stale_.exchange(true, std::memory_order_acquire)) return;
   for (std::uint32_t i = 0; i < 2 * kLeftBehind; ++i) {
-    WorkNode* node = TakeInjected();
+    WorkNode* node = injected_.TryPop();
     if (node == nullptr) break;
     if (!IsStale(*node)) {
       PutInFront(*node);
@@ -112,18 +122,6 @@ void RuntimeCore::DropStaleInjected() noexcept {
     outside_ran_.fetch_add(1, std::memory_order_release);
   }
   drops_stale_.store(false, std::memory_order_release);
-}
-
-WorkNode* RuntimeCore::TakeInjected() noexcept {
-  if (front_.load(std::memory_order_relaxed) != nullptr) {
-    // Acquire pairs with the release in PutInFront(): the node is as its producer has left it.
-    if (WorkNode* node = front_.exchange(nullptr, std::memory_order_acquire)) return node;
-  }
-  return injected_.TryPop();
-}
-
-bool RuntimeCore::HasInjected() const noexcept {
-  return front_.load(std::memory_order_seq_cst) != nullptr || !injected_.Empty();
 }
 
 // Nobody could see the node meanwhile: not a runner that looked for work, not DropQueued().
@@ -138,7 +136,7 @@ void RuntimeCore::PutBack(Slot* slot, WorkNode& node) noexcept {
 
 // What was taken out of the ring and keeps its turn; the same as above.
 void RuntimeCore::PutInFront(WorkNode& node) noexcept {
-  front_.store(&node, std::memory_order_seq_cst);
+  injected_.PutInFront(node);
   WakeRunner();
   if (dropped_.load(std::memory_order_seq_cst)) DropQueued();
   if (IsRetired()) DropInjected();

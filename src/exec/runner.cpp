@@ -168,7 +168,7 @@ struct RuntimeCore::Glance {
 RuntimeCore::Sight RuntimeCore::LookAround(Glance& seen) noexcept {
   const Glance now{injected_.Pushed(), injected_.Popped(), permits_.Ran()};
   Sight sight{.moves = now.pushed != seen.pushed, .is_theirs = true};
-  if (const auto size = injected_.Size(); size != 0 || front_.load(std::memory_order_relaxed) != nullptr) {
+  if (const auto size = injected_.Size(); size != 0 || injected_.HasFront()) {
     sight.is_theirs = size == 1 && now.popped != seen.popped && now.claimed != seen.claimed;
   }
   seen = now;
@@ -238,7 +238,7 @@ WorkNode* RuntimeCore::Find(Slot& slot) noexcept {
   if (WorkNode* node = FindFairly(slot)) return node;
   if (WorkNode* node = std::exchange(slot.next, nullptr)) return node;
   if (WorkNode* node = slot.deque.Pop()) return node;
-  if (WorkNode* node = TakeInjected()) return node;
+  if (WorkNode* node = injected_.TryPop()) return node;
   if (WorkNode* node = TakeUrgent(slot)) return node;
   return Steal(slot);
 }
@@ -258,9 +258,9 @@ WorkNode* RuntimeCore::FindFairly(Slot& slot) noexcept {
       !std::exchange(slot.took_outside, false) && t_thread.left_ticks - slot.looked_outside > fair_time;
   if (slot.turn != 0 && !is_late) return nullptr;
   slot.looked_outside = t_thread.left_ticks;
-  if (!HasInjected()) return nullptr;
+  if (injected_.Empty()) return nullptr;
   QueueNext(slot);
-  WorkNode* node = TakeInjected();
+  WorkNode* node = injected_.TryPop();
   slot.took_outside = node != nullptr;
   return node;
 }
@@ -280,7 +280,7 @@ WorkNode* RuntimeCore::Steal(Slot& slot) noexcept {
 }
 
 bool RuntimeCore::AnyWork() const noexcept {
-  return HasInjected() || !urgent_queue_.Empty() || AnyInDeques();
+  return !injected_.Empty() || !urgent_queue_.Empty() || AnyInDeques();
 }
 
 bool RuntimeCore::AnyInDeques() const noexcept {

@@ -244,7 +244,7 @@ void RuntimeCore::DropQueued() noexcept {
     node.ops->drop(node);
     outside_ran_.fetch_add(1, std::memory_order_release);
   };
-  while (WorkNode* node = TakeInjected()) drop(*node);
+  while (WorkNode* node = injected_.TryPop()) drop(*node);
   const auto count = slot_count_.load(std::memory_order_acquire);
   const auto steal = [this](std::size_t i) {
     const std::lock_guard lock(slots_mutex_);  // ShrinkDeques() changes what a thief looks at
@@ -257,10 +257,10 @@ void RuntimeCore::DropQueued() noexcept {
 
 // Dropping may post more: the outermost call takes that, too, so that the depth costs no stack.
 void RuntimeCore::DropInjected() noexcept {
-  while (HasInjected()) {
+  while (!injected_.Empty()) {
     if (dropping_.exchange(true, std::memory_order_seq_cst))
       return;  // who drops looks again after letting go
-    while (WorkNode* node = TakeInjected()) node->ops->drop(*node);
+    while (WorkNode* node = injected_.TryPop()) node->ops->drop(*node);
     dropping_.store(false, std::memory_order_seq_cst);
   }
 }

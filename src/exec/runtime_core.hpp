@@ -16,6 +16,7 @@
 #include "exec/equal_reports.hpp"
 #include "exec/permits.hpp"
 #include "exec/scheduling.hpp"
+#include "exec/shared_queue.hpp"
 #include "exec/thread_state.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -89,6 +90,7 @@ class RuntimeCore final : public Executor {
   // ---- queues ----
   void Enqueue(WorkNode& node) noexcept;
   void EnqueueLast(WorkNode& node) noexcept;
+  void EnqueueOfMany(WorkNode& node) noexcept;
   // In a queue of its own, with which a runner beyond the width begins; false when there is no place for one.
   [[nodiscard]] bool EnqueueBeside(WorkNode& node) noexcept;
   void EnqueueFollower(WorkNode& node, const WorkNode& ending) noexcept;
@@ -207,8 +209,6 @@ class RuntimeCore final : public Executor {
   void DropStaleInjected() noexcept;
   void PutBack(Slot* slot, WorkNode& node) noexcept;
   void PutInFront(WorkNode& node) noexcept;
-  [[nodiscard]] WorkNode* TakeInjected() noexcept;
-  [[nodiscard]] bool HasInjected() const noexcept;
   [[nodiscard]] WorkNode* Steal(Slot& slot) noexcept;
   [[nodiscard]] bool AnyWork() const noexcept;
   [[nodiscard]] bool AnyInDeques() const noexcept;
@@ -247,6 +247,7 @@ class RuntimeCore final : public Executor {
   void NoteQuiet() noexcept;
   void PushTo(Slot& slot, WorkNode& node) noexcept;
   void Inject(WorkNode& node) noexcept;
+  void NoteInjected() noexcept;
   void DropQueued() noexcept;
   void DropInjected() noexcept;
   void Tell(const Report& report) noexcept;
@@ -261,9 +262,8 @@ class RuntimeCore final : public Executor {
   std::atomic<Phase> phase_{Phase::Running};
 
   alignas(64) Permits permits_;
-  alignas(64) ConcurrentQueue<WorkNode> injected_{4096};
-  std::atomic<WorkNode*> front_{nullptr};  // what was taken out of it and stands before all of it
-  std::atomic<bool> drops_stale_{false};   // a thread looks for stale entries there
+  alignas(64) SharedQueue injected_;
+  std::atomic<bool> drops_stale_{false};  // a thread looks for stale entries there
   // What was to be done is what was pushed to `injected_` and the deques, and `taken_`. What is done is what
   // the permits and the slots count, and `outside_ran_`: whatever is taken out of a queue counts once.
   alignas(64) std::atomic<std::uint64_t> taken_{0};

@@ -25,6 +25,11 @@ void PostLast(Executor& executor, WorkNode& node) noexcept {
   executor.Post(Work(node));
 }
 
+void PostOfMany(Executor& executor, WorkNode& node) noexcept {
+  if (auto* runtime = ExecutorAccess::RuntimeOf(executor)) return runtime->EnqueueOfMany(node);
+  executor.Post(Work(node));
+}
+
 void PostUrgentNode(Executor& executor, WorkNode& node) noexcept { executor.PostUrgent(Work(node)); }
 
 bool Unqueue(RuntimeCore& runtime, WorkNode& node) noexcept { return runtime.Unqueue(node); }

@@ -27,6 +27,9 @@ ORCHESTRATE_API void PostFollower(Executor& executor, WorkNode& node, const Work
 // Queues a node behind everything that the calling worker has queued.
 ORCHESTRATE_API void PostLast(Executor& executor, WorkNode& node) noexcept;
 
+// Queues one of many nodes that come at once: from outside not in front of what comes alone after it.
+ORCHESTRATE_API void PostOfMany(Executor& executor, WorkNode& node) noexcept;
+
 // Queues a node that has to start even when all workers are busy.
 ORCHESTRATE_API void PostUrgentNode(Executor& executor, WorkNode& node) noexcept;
 

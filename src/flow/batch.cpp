@@ -18,6 +18,9 @@ namespace {
 // processor from looking ahead by itself.
 constexpr std::size_t kAhead = 6;
 
+// So many may stand in front of what others queue.
+constexpr std::size_t kFew = 8;
+
 void FetchAhead(const std::vector<BatchEntry>& entries, std::size_t index) noexcept {
   if (index + kAhead >= entries.size()) return;
   const auto* core = reinterpret_cast<const char*>(entries[index + kAhead].core);  // NOLINT
@@ -110,6 +113,7 @@ void Batch::AdoptAll() noexcept {
 }
 
 void Batch::SubmitAll() noexcept {
+  const PostFn post = size_ > kFew ? PostOfMany : PostNode;
   for (const BatchEntry& entry : tasks_.entries) {
     if (entry.core != nullptr && tasks_.borrowed) Ref(*entry.core);
   }
@@ -125,7 +129,7 @@ void Batch::SubmitAll() noexcept {
     entry.is_mine = true;
     Watch(entry);
     Ref(core);  // the queue's
-    if (!PostTask(core)) Refuse(core, Verb());
+    if (!PostTask(core, post)) Refuse(core, Verb());
   }
 }
 
@@ -208,7 +212,11 @@ TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noe
   auto& self = static_cast<Batch&>(*entry.crew);
   self.NoteEnd(entry, ReadError(core));  // of the task, or of its mirror
   TaskCore& owner = self.Owner();
-  return self.LeaveAsLast() ? &owner : nullptr;  // posted: this call belongs to somebody who completes a task
+  if (!self.LeaveAsLast()) return nullptr;
+  // Posted: this call belongs to somebody who completes a task.
+  if (!EndOf(owner)) return &owner;
+  PostUrgentBelow(owner, owner);
+  return nullptr;
 }
 
 // On a thread that waits for the owner: as if it waited for the tasks one by one. A worker has the newest one

@@ -115,7 +115,7 @@ void ChannelConsumer::Allocate(std::size_t limit) {
     place.item = place.memory;
     place.notify = [](ChannelWaiter& waiter) noexcept {
       Member& member = *static_cast<Place&>(waiter).member;
-      PostBelow(member.crew->Owner(), member);
+      static_cast<ChannelConsumer*>(member.crew)->Post(member);
     };
   }
 }
@@ -175,7 +175,7 @@ void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
   TaskCore* core = extract_(place.item);
   if (given_back || Accept(member, core, place.number - first_) != Pull::Task) return;
   // There is no memory for that. Nobody will come for the task.
-  if (EndUnrun(*core, kBatched, error, kFailed) || core->IsTerminal()) return Settle(member);
+  if (EndUnrun(*core, kBatched, error, Ended() ? kCancelled : kFailed) || core->IsTerminal()) return Settle(member);
   member.task.store(nullptr, sync::memory_order_relaxed);  // somebody else has started it
   Unref(*core);
 }
@@ -185,7 +185,7 @@ void ChannelConsumer::Sweep(Member& /*sweeper*/) noexcept {
   for (std::size_t i = AllStarted(); i-- > 0;) {
     if (!channel_.CancelWait(places_[i])) continue;
     places_[i].waits = false;
-    (void)LeaveAsLast();  // the caller itself is still there
+    EndAnother();
   }
 }
 
@@ -207,7 +207,16 @@ void PullConsumer::EndTurn() noexcept {
     next = waiting_;
     if (next != nullptr) waiting_ = std::exchange(next->next, nullptr);
   }
-  if (next != nullptr) PostBelow(Owner(), *next);
+  if (next != nullptr) Post(static_cast<Member&>(*next));
+}
+
+// It may have been posted as the next one that looks.
+void PullConsumer::GiveBack(Member& /*member*/, const Error& /*error*/) noexcept {
+  {
+    const std::lock_guard lock(turn_mutex_);
+    if (std::exchange(taken_, true)) return;
+  }
+  EndTurn();
 }
 
 bool PullConsumer::Call(TaskCore*& core) noexcept {

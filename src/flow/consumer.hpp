@@ -109,6 +109,7 @@ class PullConsumer final : public Consumer {
   bool HasMore() const noexcept override { return !at_end_.load(sync::memory_order_relaxed); }
   void Sweep(Member& /*sweeper*/) noexcept override {}  // whoever is in the function lets the others look
 
+  void GiveBack(Member& member, const Error& error) noexcept override;
   [[nodiscard]] bool TryTurn(Member& member) noexcept;  // false: `member` waits for its turn
   void EndTurn() noexcept;
   [[nodiscard]] bool Call(TaskCore*& core) noexcept;

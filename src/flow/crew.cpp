@@ -17,8 +17,6 @@
 namespace orchestrate::inline v1::detail {
 namespace {
 
-constexpr auto kNotBegun = ~std::uintptr_t{0};  // the mark of a member that was posted but has not joined
-
 std::size_t MembersSize(std::size_t limit) noexcept { return sizeof(Member) * (limit + 1); }
 
 }  // namespace
@@ -110,7 +108,8 @@ void Crew::Begin() noexcept {
   if (refused) {
     Abandon(RefusedError());
   } else if (members_ != nullptr && HasMore()) {
-    (void)StartAnother();
+    Join();
+    StartFirst();
   }
   Leave();
 }
@@ -137,13 +136,30 @@ void Crew::ContextEnded() noexcept {
 void Crew::StartSweep() noexcept {
   if (members_ != nullptr) return PostUrgentBelow(*owner_, members_[limit_]);
   EndBodiless();
-  if (LeaveAsLast()) PostBelow(*owner_, *owner_);
+  if (LeaveAsLast()) PostUrgentBelow(*owner_, *owner_);
 }
 
 void Crew::RunSweeper(WorkNode& node) noexcept {
   auto& sweeper = static_cast<Member&>(node);
   sweeper.crew->Sweep(sweeper);
+  sweeper.crew->SweepQueued();
   sweeper.crew->Leave();
+}
+
+// What is queued need not wait for a worker. Acquire and release pair with Post() and Take().
+void Crew::SweepQueued() noexcept {
+  const Error ended = Ended();
+  for (std::size_t i = std::max<std::size_t>(AllStarted(), 1); i-- > 0;) {
+    Member& member = members_[i];
+    if ((member.place.exchange(Member::kSwept, sync::memory_order_acq_rel) & Member::kQueued) == 0) continue;
+    GiveUp(member, ended);
+    (void)LeaveAsLast();  // the caller itself is still there
+  }
+}
+
+void Crew::GiveUp(Member& member, const Error& error) noexcept {
+  if (member.Task() != nullptr) Settle(member);
+  GiveBack(member, error);
 }
 
 // ---- members ----
@@ -166,19 +182,42 @@ std::size_t Crew::StartedMembers() const noexcept { return started_.load(sync::m
 // from it, and so sees the end before it waits. A load might miss one that does not see the end either.
 std::size_t Crew::AllStarted() noexcept { return started_.fetch_add(0, sync::memory_order_acq_rel); }
 
+// With a share that is `member`'s from now on.
+void Crew::StartFirst() noexcept {
+  Ref(*owner_);
+  Post(*StartMember());
+}
+
 // By somebody who has not left. The first one is waited for; the others join when they begin, so that none
-// who is still queued when the work is done delays its end. Until then they keep the memory only.
+// who is still queued when the work is done delays its end.
 Member* Crew::StartAnother() noexcept {
   Member* member = StartMember();
   if (member == nullptr) return nullptr;
-  if (member == members_) {
-    Join();
-  } else {
-    member->mark = kNotBegun;
-    Ref(*owner_);
-  }
+  if ((member->place.fetch_or(Member::kToBegin, sync::memory_order_relaxed) & Member::kSwept) != 0)
+    return nullptr;
+  Ref(*owner_);
   PostBelow(*owner_, *member);
   return member;
+}
+
+// As soon as it is queued the sweeper may leave for it; where that came first, a worker need not.
+void Crew::Post(Member& member, void (*post)(const ContextNode&, WorkNode&) noexcept) noexcept {
+  const auto was = member.place.fetch_or(Member::kQueued, sync::memory_order_acq_rel);
+  ((was & Member::kSwept) != 0 ? PostUrgentBelow : post)(*owner_, member);
+}
+
+bool Crew::Take(Member& member) noexcept {
+  const auto was =
+      member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
+  if ((was & Member::kQueued) != 0 || ((was & Member::kToBegin) != 0 && TryJoin())) return true;
+  Unref(*owner_);
+  return false;
+}
+
+void Crew::End() noexcept {
+  TaskCore& owner = *owner_;
+  Leave();
+  Unref(owner);
 }
 
 // There is no work left for `member`: out of the queue with it, if it can still be found there.
@@ -186,44 +225,32 @@ void Crew::CallBack(Member& member) noexcept {
   RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
   if (runtime == nullptr || !Unqueue(*runtime, member)) return;
   // One that has begun meanwhile, and was posted again, has to come back by itself.
-  member.mark == kNotBegun ? Unref(*owner_) : PostBelow(*owner_, member);
+  const auto was =
+      member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
+  (was & Member::kQueued) != 0 ? Post(member) : Unref(*owner_);
   NoteRan(*runtime);
-}
-
-bool Crew::HasJoined(Member& member) noexcept {
-  if (member.mark != kNotBegun) return true;
-  member.mark = 0;
-  TaskCore& owner = *owner_;
-  const bool joined = TryJoin();
-  Unref(owner);
-  return joined;
 }
 
 void Crew::RunMember(WorkNode& node) noexcept {
   auto& member = static_cast<Member&>(node);
-  if (member.crew->HasJoined(member)) member.crew->Work(member, Stint::Posted);
+  if (member.crew->Take(member)) member.crew->Work(member, Stint::Posted);
 }
 
 void Crew::DropMember(WorkNode& node) noexcept {
   auto& member = static_cast<Member&>(node);
   Crew& crew = *member.crew;
-  if (!crew.HasJoined(member)) return;
-  if (member.Task() != nullptr) crew.Settle(member);
+  if (!crew.Take(member)) return;
   const Error error = crew.RefusedError();
   crew.Abandon(error);
-  crew.GiveBack(member, error);  // after nobody of this crew waits any more: it would only come back
-  crew.Leave();
+  crew.GiveUp(member, error);  // after nobody of this crew waits any more: it would only come back
+  crew.End();
 }
 
-namespace {
-
-TaskCore* PostMember(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {
+TaskCore* Crew::PostMember(Waiter& waiter, TaskCore& /*task*/, Notice notice) noexcept {
   auto& member = static_cast<Member&>(waiter);
-  if (notice == Notice::Ended) PostBelow(member.crew->Owner(), member);
+  if (notice == Notice::Ended) member.crew->Post(member);
   return nullptr;
 }
-
-}  // namespace
 
 bool Crew::Park(Member& member) noexcept {
   member.notify = PostMember;
@@ -293,12 +320,14 @@ void Crew::Help() noexcept {
   ClaimRight right(runtime);
   if (!right) return;
   if (Unqueue(*runtime, members_[0])) {
-    Work(members_[0], Stint::Helping);
+    if (Take(members_[0])) Work(members_[0], Stint::Helping);
     return right.CountRun();
   }
   if (!TryJoin()) return;
   Member* member = HasMore() ? StartMember() : nullptr;
-  member != nullptr ? Work(*member, Stint::Helping) : Leave();
+  if (member == nullptr) return Leave();
+  Ref(*owner_);
+  Work(*member, Stint::Helping);
 }
 
 // ---- the end ----

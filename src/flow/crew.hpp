@@ -18,6 +18,12 @@ struct ChildScope;
 // One of those that run a crew's tasks. It belongs to one thread at a time: the one that runs it; whoever
 // wakes it when it waits.
 struct alignas(64) Member : WorkNode, Waiter {
+  // Bits of `place`. A member that is queued with its share leaves it to the sweeper when the context ends, and
+  // one that is queued only to begin gets no share then; the entry in the queue comes to nothing.
+  static constexpr std::uint32_t kToBegin = 1;
+  static constexpr std::uint32_t kQueued = 2;
+  static constexpr std::uint32_t kSwept = 4;
+
   [[nodiscard]] TaskCore* Task() const noexcept { return task.load(sync::memory_order_relaxed); }
 
   Crew* crew = nullptr;
@@ -25,8 +31,9 @@ struct alignas(64) Member : WorkNode, Waiter {
   // Written by the member only, read by whoever asks how far the work has come.
   sync::atomic<TaskCore*> task{nullptr};  // taken and not settled
   sync::atomic<std::size_t> done{0};
+  sync::atomic<std::uint32_t> place{0};
 };
-static_assert(sizeof(Member) == 64);
+static_assert(sizeof(Member) == 128);
 
 enum class Pull : std::uint8_t {
   Task,  // the member has a task
@@ -40,7 +47,8 @@ enum class Pull : std::uint8_t {
 // nothing.
 //
 // `parties_` counts who will still come back: members that have begun, watched tasks, the link into the
-// context until it has fired or was removed. Whoever takes it to zero completes the crew.
+// context until it has fired or was removed. Whoever takes it to zero completes the crew. Each member that was
+// started keeps the memory until it has left and lies in no queue.
 class Crew {
  public:
   struct Setup {
@@ -105,7 +113,7 @@ class Crew {
   virtual void EndBodiless() noexcept {}
   // The executor takes no more work: nothing will be run any more.
   virtual void Abandon(const Error& error) noexcept = 0;
-  // `member` was dropped: gives up what was handed to it while it waited.
+  // `member` is given up: so is what was handed to it while it waited.
   virtual void GiveBack(Member& /*member*/, const Error& /*error*/) noexcept {}
   // Everything has ended: the owner's value or error; gives up all references.
   virtual void Collect(BodyResult& result) noexcept = 0;
@@ -113,6 +121,8 @@ class Crew {
   // ---- for those who implement it ----
   template <class Self>
   void WorkAs(Self& self, Member& member, Stint stint) noexcept;
+  // Queues `member` with its share.
+  void Post(Member& member, void (*post)(const ContextNode&, WorkNode&) noexcept = PostBelow) noexcept;
   // Has `member` posted at the end of member.task, which another party started or runs; false when that has
   // come already.
   [[nodiscard]] bool Park(Member& member) noexcept;
@@ -128,6 +138,12 @@ class Crew {
   [[nodiscard]] bool LeaveAsLast() noexcept;
   void Leave() noexcept {
     if (LeaveAsLast()) Complete();
+  }
+  // The end of a member that lies in no queue; of another one, by a party that has not left.
+  void End() noexcept;
+  void EndAnother() noexcept {
+    (void)LeaveAsLast();
+    Unref(*owner_);
   }
   [[nodiscard]] Error Ended() const noexcept { return EndOf(*parent_); }
   [[nodiscard]] bool Refused() const noexcept;
@@ -166,11 +182,16 @@ class Crew {
   void ContextEnded() noexcept;
   void StartSweep() noexcept;
   [[nodiscard]] Member* StartMember() noexcept;  // the next one, unless all have started
+  void StartFirst() noexcept;
   Member* StartAnother() noexcept;
   [[nodiscard]] bool IsTurnOver(Stint stint) const noexcept;
   void CallBack(Member& member) noexcept;
-  [[nodiscard]] bool HasJoined(Member& member) noexcept;  // false: all have left, and this object may be gone
+  // By who has `member` out of its queue; false: it is not needed any more, and this object may be gone.
+  [[nodiscard]] bool Take(Member& member) noexcept;
   [[nodiscard]] bool TryJoin() noexcept;
+  void SweepQueued() noexcept;
+  void GiveUp(Member& member, const Error& error) noexcept;
+  static TaskCore* PostMember(Waiter& waiter, TaskCore& task, Notice notice) noexcept;
 
   const char* verb_ = "";
   ChildScope* scope_ = nullptr;  // set when the first failure is to end the tasks
@@ -221,7 +242,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
       case Pull::End:
         RowEnd::Now();  // what follows may run user code
         if (other != nullptr) CallBack(*other);
-        return stint == Stint::Sweeping ? void() : Leave();
+        return stint == Stint::Sweeping ? void() : End();
     }
     if (std::exchange(alone, false) && self.HasMore()) other = StartAnother();
     TaskCore& task = *member.Task();
@@ -232,7 +253,7 @@ void Crew::WorkAs(Self& self, Member& member, Stint stint) noexcept {
     }
     if (!task.IsTerminal() && Park(member)) return;
     self.Settle(member);
-    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return PostLastBelow(*owner_, member);
+    if (IsPast(t_thread.left_ticks, begin + turn) && IsTurnOver(stint)) return Post(member, PostLastBelow);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <orchestrate/task/detail/task_core.hpp>
+#include "exec/scheduling.hpp"
 #include "exec/thread_state.hpp"
 
 namespace orchestrate::inline v1::detail {
@@ -103,7 +104,9 @@ ORCHESTRATE_API std::chrono::nanoseconds DurationOf(const TaskCore& core) noexce
 enum class Spare : std::uint8_t { None, Left, Taken };
 
 void DestroyCore(TaskCore& core) noexcept;  // which has no references
-bool PostTask(TaskCore& core) noexcept;     // false: intake has stopped
+using PostFn = void (*)(Executor& executor, WorkNode& node) noexcept;
+// From another thread than a worker by `post`; false: intake has stopped.
+bool PostTask(TaskCore& core, PostFn post = PostNode) noexcept;
 // By the thread that has a queue's entry of a task which was started or ended otherwise.
 void LeaveEntry(TaskCore& core) noexcept;
 void NoteSpawned(TaskCore& core) noexcept;  // before anybody can run it

@@ -124,7 +124,7 @@ std::string_view TaskHandle::Name() const noexcept {
 
 // ---- between task and executor ----
 
-bool PostTask(TaskCore& core) noexcept {
+bool PostTask(TaskCore& core, PostFn post) noexcept {
   if (IsForked()) return false;
   if (RuntimeCore* own = t_thread.runtime;
       own != nullptr && t_thread.slot != nullptr && own == RuntimeOf(core)) {
@@ -135,7 +135,7 @@ bool PostTask(TaskCore& core) noexcept {
   }
   const ExecutorUse executor(core);
   if (!executor->IsRunning()) return false;
-  PostNode(*executor, core);
+  post(*executor, core);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <orchestrate/testkit/manual_executor.hpp>
 #include <test/support/gate.hpp>
 #include <test/support/last_words.hpp>
+#include <test/support/occupied.hpp>
 #include <test/support/with_runtime.hpp>
 
 namespace orchestrate::test {
@@ -48,6 +49,25 @@ TEST_P(ConsumeEnds, LeavesInTheChannelWhatNoWorkerCameFor) {
   EXPECT_EQ(task.State(), TaskState::Completed);
   leave.Open();
   for (const auto& body : busy) (void)body.Wait();  // it uses the gate
+}
+
+// D25, D35: no worker need come to what is queued, and what was handed to that goes back.
+TEST_P(ConsumeEnds, WithItsContextWhileAllWorkersAreBusy) {
+  const Context ctx = ctx_.WithCancel();
+  const Channel<Task<int>> tasks(4);
+  const Job of_channel = Consume(ctx, 1, tasks);
+  ASSERT_TRUE(Eventually([&] { return detail::ChannelAccess::Core(tasks).Waiting() == 1; }));
+  Occupied busy(runtime_);
+  busy.WaitUntilAllRun();
+  EXPECT_FALSE(tasks.TrySend(NewTask([] { return 7; })));
+  const Job not_begun = Consume(ctx, 2, tasks);
+  const Job of_function = Consume(ctx, 2, []() -> std::optional<Task<void>> {
+    ADD_FAILURE() << "called after the end of its context";
+    return std::nullopt;
+  });
+  ASSERT_TRUE(ctx.Cancel());
+  for (const Job& job : {of_channel, not_begun, of_function}) EXPECT_EQ(job.Wait(), Errc::Cancelled);
+  EXPECT_EQ(tasks.Size(), 1U);
 }
 
 // D23

@@ -224,13 +224,17 @@ TEST_P(FairWaits, ForAJobInsideTasksLetInWhatIsPosted) {
   EXPECT_FALSE(WaitAll(waits));
 }
 
-// K61
+// K61: with a limit, and without one.
 TEST_P(FairWaits, ForABatchFromOutsideLetInWhatIsPosted) {
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < GetParam(); ++i) threads.emplace_back([this] { WaitForALongBatch(ctx_, 1); });
-  EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
-  EXPECT_TRUE(PostedTaskBegins());
-  for (auto& thread : threads) thread.join();
+  for (const int count : {1, 0}) {
+    stop_ = taken_ = false;
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < GetParam(); ++i)
+      threads.emplace_back([this, count] { WaitForALongBatch(ctx_, count); });
+    EXPECT_TRUE(Eventually([this] { return taken_.load(); }));
+    EXPECT_TRUE(PostedTaskBegins());
+    for (auto& thread : threads) thread.join();
+  }
 }
 
 // K61: with a limit, and without one.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include <orchestrate/flow/wait.hpp>
 #include <test/support/batches.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/occupied.hpp>
 
 namespace orchestrate {
 namespace {
@@ -22,6 +24,12 @@ using Ints = std::vector<int>;
 
 class InvokeAllTest : public test::InvokeAllInVirtualTime {};
 INSTANTIATE_TEST_SUITE_P(Widths, InvokeAllTest, test::Widths(), test::WidthName);
+
+std::vector<Task<void>> Many(int count) {
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < count; ++i) tasks.push_back(NewTask([] {}));
+  return tasks;
+}
 
 // ---- admission ----
 
@@ -301,6 +309,40 @@ TEST_P(InvokeAllTest, TasksThatYieldTasksMayEndWhileTheirMemberLeavesThem) {
                  [this, &ran] { return NewTask([this, &ran] { return Invoke(ctx_, [&ran] { ++ran; }); }); });
     EXPECT_FALSE(InvokeAll(ctx_, 3, made).Wait());
     EXPECT_EQ(ran, 50);
+  }
+}
+
+// D35: the workers need not come to it.
+TEST_P(InvokeAllTest, EndsWithItsContextWhileAllWorkersAreBusy) {
+  for (const int count : {0, 1, 100}) {
+    Runtime runtime(GetParam());
+    test::Occupied busy(runtime);
+    busy.WaitUntilAllRun();
+    const Context ctx = runtime.Background().WithCancel();
+    const std::vector<Task<void>> tasks = Many(100);
+    const Job job = InvokeAll(ctx, count, tasks);
+    ASSERT_TRUE(ctx.Cancel());
+    EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
+    for (const auto& task : tasks) EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
+  }
+}
+
+// D35
+TEST_P(InvokeAllTest, EndsWithItsRuntimeWhileAllWorkersAreBusy) {
+  for (const int count : {0, 1, 100}) {
+    Runtime runtime(GetParam());
+    const std::vector<Task<void>> tasks = Many(100);
+    Job job;
+    std::thread stop;
+    {
+      test::Occupied busy(runtime);
+      busy.WaitUntilAllRun();
+      job = InvokeAll(runtime.Background(), count, tasks);
+      stop = std::thread([&runtime] { (void)runtime.Shutdown(ShutdownMode::Cancel, 20s); });
+      EXPECT_TRUE(job.Wait().Is(Errc::Cancelled));
+      for (const auto& task : tasks) EXPECT_TRUE(task.Wait().Is(Errc::Cancelled));
+    }
+    stop.join();
   }
 }
 
