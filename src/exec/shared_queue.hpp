@@ -9,9 +9,9 @@
 
 namespace orchestrate::inline v1::detail {
 
-// What lies in no worker's deque. The tasks of a batch, of which there may be any number, would stand in front
-// of everything that comes after them; so they have a queue of their own, and the two are taken from in turn.
-// Each is first in, first out per producer. Nothing here allocates after construction.
+// What lies in no worker's deque. The tasks of a batch, of which there may be any number, would stand in
+// front of everything that comes after them; so they have a queue of their own, and the two are taken from in
+// turn. Each is first in, first out per producer. Nothing here allocates after construction.
 //
 // `Empty()` has the promise of ConcurrentQueue.
 class SharedQueue {

@@ -175,7 +175,8 @@ void ChannelConsumer::GiveBack(Member& member, const Error& error) noexcept {
   TaskCore* core = extract_(place.item);
   if (given_back || Accept(member, core, place.number - first_) != Pull::Task) return;
   // There is no memory for that. Nobody will come for the task.
-  if (EndUnrun(*core, kBatched, error, Ended() ? kCancelled : kFailed) || core->IsTerminal()) return Settle(member);
+  if (EndUnrun(*core, kBatched, error, Ended() ? kCancelled : kFailed) || core->IsTerminal())
+    return Settle(member);
   member.task.store(nullptr, sync::memory_order_relaxed);  // somebody else has started it
   Unref(*core);
 }

@@ -207,8 +207,7 @@ void Crew::Post(Member& member, void (*post)(const ContextNode&, WorkNode&) noex
 }
 
 bool Crew::Take(Member& member) noexcept {
-  const auto was =
-      member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
+  const auto was = member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
   if ((was & Member::kQueued) != 0 || ((was & Member::kToBegin) != 0 && TryJoin())) return true;
   Unref(*owner_);
   return false;
@@ -225,8 +224,7 @@ void Crew::CallBack(Member& member) noexcept {
   RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
   if (runtime == nullptr || !Unqueue(*runtime, member)) return;
   // One that has begun meanwhile, and was posted again, has to come back by itself.
-  const auto was =
-      member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
+  const auto was = member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
   (was & Member::kQueued) != 0 ? Post(member) : Unref(*owner_);
   NoteRan(*runtime);
 }

@@ -18,8 +18,8 @@ struct ChildScope;
 // One of those that run a crew's tasks. It belongs to one thread at a time: the one that runs it; whoever
 // wakes it when it waits.
 struct alignas(64) Member : WorkNode, Waiter {
-  // Bits of `place`. A member that is queued with its share leaves it to the sweeper when the context ends, and
-  // one that is queued only to begin gets no share then; the entry in the queue comes to nothing.
+  // Bits of `place`. A member that is queued with its share leaves it to the sweeper when the context ends,
+  // and one that is queued only to begin gets no share then; the entry in the queue comes to nothing.
   static constexpr std::uint32_t kToBegin = 1;
   static constexpr std::uint32_t kQueued = 2;
   static constexpr std::uint32_t kSwept = 4;
@@ -47,8 +47,8 @@ enum class Pull : std::uint8_t {
 // nothing.
 //
 // `parties_` counts who will still come back: members that have begun, watched tasks, the link into the
-// context until it has fired or was removed. Whoever takes it to zero completes the crew. Each member that was
-// started keeps the memory until it has left and lies in no queue.
+// context until it has fired or was removed. Whoever takes it to zero completes the crew. Each member that
+// was started keeps the memory until it has left and lies in no queue.
 class Crew {
  public:
   struct Setup {

@@ -34,6 +34,10 @@ Error Pause::Start(TaskCore& task, WorkNode& next, TimePoint until, const char* 
   return {};
 }
 
+void Pause::PostSecond() noexcept {
+  if (parties.Leave()) PostStepBelow(*core, *step);
+}
+
 bool Pause::IsAwaited() const noexcept { return core->waiters.HasNodes() || IsOfBody(*core); }
 
 Error Pause::Finish() noexcept {

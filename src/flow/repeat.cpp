@@ -105,7 +105,7 @@ TaskCore* RepeatMachine::OnFollowedEnd(Waiter& waiter, TaskCore& task, Notice no
   auto& self = static_cast<RepeatMachine&>(waiter);
   self.dependency.End();
   self.followed_error = ReadError(task);
-  PostBelow(*self.job, *self.job);
+  PostStepBelow(*self.job, *self.job);
   return nullptr;
 }
 

@@ -103,7 +103,7 @@ TaskCore* RetryMachine::OnFollowedEnd(Waiter& waiter, TaskCore& ended, Notice no
   self.dependency.End();
   Ref(ended);
   self.followed = &ended;
-  PostBelow(*self.task, self);
+  PostStepBelow(*self.task, self);
   return nullptr;
 }
 

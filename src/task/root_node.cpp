@@ -161,6 +161,10 @@ void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept {
   PostLast(*executor, work);
 }
 
+void PostStepBelow(TaskCore& core, WorkNode& step) noexcept {
+  EndOf(core) ? PostUrgentBelow(core, step) : PostBelow(core, step);
+}
+
 void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept {
   const ExecutorUse executor(node);
   PostUrgentNode(*executor, work);

@@ -43,6 +43,8 @@ class ExecutorUse {
 [[nodiscard]] Error ShutDownError(const ContextNode& node) noexcept;
 // As PostBelow(), but behind everything that the calling worker has queued, or although all workers are busy.
 void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept;
+// For the next step of what has begun: no worker need come to it when the context has ended.
+void PostStepBelow(TaskCore& core, WorkNode& step) noexcept;
 void PostUrgentBelow(const ContextNode& node, WorkNode& work) noexcept;
 
 // The time by the clock of the executor at the bottom.

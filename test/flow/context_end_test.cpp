@@ -10,6 +10,8 @@
 #include <orchestrate/testkit/live_counts.hpp>
 #include <orchestrate/testkit/manual_clock.hpp>
 #include <test/support/gate.hpp>
+#include <test/support/occupied.hpp>
+#include <test/support/waiting.hpp>
 #include <test/support/with_runtime.hpp>
 
 // Everything that is pending under a context ends with it, at once, however the context ends.
@@ -58,13 +60,6 @@ template <class T>
 Task<void> AsVoid(Task<T> task) {
   return ContinueWith(Context::Background(), task,
                       [](const Result<T>& result) { return result ? Error() : result.Failure(); });
-}
-
-// Once a worker runs its body: the thread that waits would do so itself.
-template <class T>
-Task<T> Begun(Task<T> task) {
-  EXPECT_TRUE(Eventually([&] { return task.State() == TaskState::Running; }));
-  return task;
 }
 
 // A sleep has one of its own.
@@ -133,7 +128,9 @@ const Pending kAll[] = {
      }},
     {"ARepeatThatFollows",
      [](Context& ctx, Others& others) -> Task<void> {
-       return Repeat(ctx, 1ms, [never = others.never.Task()] { return never; }, {.immediately = true});
+       Job job = Repeat(ctx, 1ms, [never = others.never.Task()] { return never; }, {.immediately = true});
+       EXPECT_TRUE(Eventually([&job] { return job.Runs() == 1; }));
+       return job;
      }},
     {"ARepeatBetweenTwoCalls", [](Context& ctx, Others&) -> Task<void> { return Repeat(ctx, 24h, [] {}); }},
     {"ASleep", [](Context& ctx, Others&) { return Sleep(ctx, 24h); }},
@@ -241,15 +238,33 @@ TEST_P(EndOfContext, IsSeenByALaterLook) {
   EXPECT_TRUE(task.Wait().Is(Expected())) << task.Wait().Message();
 }
 
+const auto kNameOfCase = [](const auto& param_info) {
+  return std::string(kAll[std::get<0>(param_info.param)].name) + kWays[std::get<1>(param_info.param)].name;
+};
 INSTANTIATE_TEST_SUITE_P(Of, EndOfContext,
                          testing::Combine(testing::Range<std::size_t>(0, std::size(kAll)),
                                           testing::Range<std::size_t>(0, std::size(kWays))),
-                         [](const auto& param_info) {
-                           return std::string(kAll[std::get<0>(param_info.param)].name) +
-                                  kWays[std::get<1>(param_info.param)].name;
-                         });
+                         kNameOfCase);
 
-// ---- what is peculiar to one kind ----
+// The ways that do not wait for the bodies, too.
+using EndOfContextOnBusyWorkers = EndOfContext;
+INSTANTIATE_TEST_SUITE_P(Of, EndOfContextOnBusyWorkers,
+                         testing::Combine(testing::Range<std::size_t>(0, std::size(kAll)),
+                                          testing::Range<std::size_t>(0, 3)),
+                         kNameOfCase);
+
+// D35
+TEST_P(EndOfContextOnBusyWorkers, NeedsNoneOfThem) {
+  Context context = MakeContext();
+  Task<void> task = Kind().make(context, others_);
+  Settle();
+  Occupied busy(*runtime_);
+  busy.WaitUntilAllRun();
+  End(context);
+  EXPECT_TRUE(task.Wait().Is(Expected())) << task.Wait().Message();
+}
+
+// What is peculiar to one kind.
 
 class EndOfAContext : public WithRuntime {};
 INSTANTIATE_TEST_SUITE_P(Over, EndOfAContext, Widths(), WidthName);

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 
 #include <orchestrate/orchestrate.hpp>
+#include <test/support/gate.hpp>
 
 // By which a test sees that others wait, before it goes on.
 namespace orchestrate::test {
@@ -11,6 +14,13 @@ namespace orchestrate::test {
 [[nodiscard]] inline bool HasWaiters(const detail::TaskHandle& task) {
   const detail::TaskCore* core = detail::TaskAccess::Core(task);
   return core != nullptr && core->waiters.HasNodes();
+}
+
+// Once a worker runs its body: the thread that waits would do so itself.
+template <class T>
+Task<T> Begun(Task<T> task) {
+  EXPECT_TRUE(Eventually([&] { return task.State() == TaskState::Running; }));
+  return task;
 }
 
 // Counts the waits that bodies of a runtime are in, or were.

@@ -34,9 +34,7 @@ struct Pause : Nap<Pause> {
   }
 
   // The later of Start() and OnWake(), so that no step runs while the other still touches this object.
-  void PostSecond() noexcept {
-    if (parties.Leave()) PostBelow(*core, *step);
-  }
+  void PostSecond() noexcept;
 
   [[nodiscard]] Error ShutDownCancel() const noexcept;
 
