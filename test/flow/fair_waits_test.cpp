@@ -267,18 +267,16 @@ TEST(FairWaitsWithoutSpareWorkers, StillRunWhatTheyWaitFor) {
   EXPECT_FALSE(loop.Wait());
 }
 
-// K61: true when the numbers came out as they should.
-bool KeepsBeats(std::size_t workers, int threads) {
+// K61: true when the numbers came out as they should, while `load(context, stop)` keeps as many threads busy
+// as there are workers.
+template <class Load>
+bool KeepsBeats(std::size_t workers, Load load) {
   constexpr int kBeats = 40;
   Runtime runtime{RuntimeOptions(workers)};
   const auto ctx = runtime.Background();
   std::atomic<bool> stop{false};
   std::vector<std::thread> callers;
-  for (int i = 0; i < threads; ++i) {
-    callers.emplace_back([&] {
-      while (!stop) Invoke(ctx, [] { Spin(1ms); }).Get();
-    });
-  }
+  for (std::size_t i = 0; i < workers; ++i) callers.emplace_back([&] { load(ctx, stop); });
   const Job beats = Repeat(ctx, 10ms, [] {});
   (void)Sleep(100ms).Wait();  // until all are at it
   const auto before = beats.Runs();
@@ -296,9 +294,66 @@ bool KeepsBeats(std::size_t workers, int threads) {
   return counted >= kBeats * 95 / 100 && posted.Get() - begin <= 10ms;
 }
 
+// What each of the threads does again and again.
+void WaitForOne(const Context& ctx, const std::atomic<bool>& stop) {
+  while (!stop) Invoke(ctx, [] { Spin(1ms); }).Get();
+}
+
+std::vector<Task<void>> LongBatch(const std::atomic<bool>& stop) {
+  constexpr std::size_t kTasks = 2000;  // of a millisecond each
+  std::vector<Task<void>> batch;
+  while (batch.size() < kTasks) batch.push_back(NewTask([&stop] { Spin(stop ? 0ms : 1ms); }));
+  return batch;
+}
+
+template <int Count>  // 0: all at once
+void WaitForABatch(const Context& ctx, const std::atomic<bool>& stop) {
+  while (!stop) EXPECT_FALSE(InvokeAll(ctx, Count, LongBatch(stop)).Wait());
+}
+
+void WaitForAConsumer(const Context& ctx, const std::atomic<bool>& stop) {
+  const Job job = Consume(ctx, 1, [&stop]() -> std::optional<Task<void>> {
+    if (stop) return std::nullopt;
+    return NewTask([] { Spin(1ms); });
+  });
+  EXPECT_FALSE(job.Wait());
+}
+
+// The same in a task, for which the thread waits without running it.
+template <class Load>
+auto Inside(Load load) {
+  return [load](const Context& ctx, const std::atomic<bool>& stop) {
+    const auto body = Invoke(ctx, [load, &stop](Context& own) { load(own, stop); });
+    EXPECT_TRUE(body.WaitFor(2 * kPatience));
+  };
+}
+
 // K61
 TEST(RealFairWaits, FromOutsideKeepBeats) {
-  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, 2); }));
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForOne); }));
+}
+
+// K61
+TEST(RealFairWaits, InsideTasksKeepBeats) {
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForOne)); }));
+}
+
+// K61
+TEST(RealFairWaits, ForBatchesKeepBeats) {
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForABatch<1>); }));
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForABatch<1>)); }));
+}
+
+// K61
+TEST(RealFairWaits, ForBatchesWithoutALimitKeepBeats) {
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForABatch<0>); }));
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForABatch<0>)); }));
+}
+
+// K61
+TEST(RealFairWaits, ForConsumersKeepBeats) {
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForAConsumer); }));
+  EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForAConsumer)); }));
 }
 
 }  // namespace
