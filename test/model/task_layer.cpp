@@ -165,7 +165,7 @@ void PostFollower(Executor& executor, WorkNode& node, const WorkNode& /*before*/
 void PostLast(Executor& executor, WorkNode& node) noexcept { PostNode(executor, node); }
 void PostBelow(const ContextNode& node, WorkNode& work) noexcept { PostNode(ExecutorOf(node), work); }
 void PostLastBelow(const ContextNode& node, WorkNode& work) noexcept { PostBelow(node, work); }
-bool PostTask(TaskCore& core) noexcept { return PostBelow(core, core), true; }
+bool PostTask(TaskCore& core, PostFn /*post*/) noexcept { return PostBelow(core, core), true; }
 
 void NoteSpawned(TaskCore& /*core*/) noexcept {}
 void NoteStarted(TaskCore& /*core*/) noexcept {}
