@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <memory>
@@ -328,6 +329,11 @@ auto Inside(Load load) {
   };
 }
 
+bool HasOneCpu() {
+  cpu_set_t cpus;
+  return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) == 1;
+}
+
 // K61
 TEST(RealFairWaits, FromOutsideKeepBeats) {
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForOne); }));
@@ -335,23 +341,27 @@ TEST(RealFairWaits, FromOutsideKeepBeats) {
 
 // K61
 TEST(RealFairWaits, InsideTasksKeepBeats) {
+  if (HasOneCpu()) GTEST_SKIP() << "two that spin on one processor are late by the system's turns";
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForOne)); }));
 }
 
 // K61
 TEST(RealFairWaits, ForBatchesKeepBeats) {
+  if (HasOneCpu()) GTEST_SKIP() << "two that spin on one processor are late by the system's turns";
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForABatch<1>); }));
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForABatch<1>)); }));
 }
 
 // K61
 TEST(RealFairWaits, ForBatchesWithoutALimitKeepBeats) {
+  if (HasOneCpu()) GTEST_SKIP() << "two that spin on one processor are late by the system's turns";
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForABatch<0>); }));
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForABatch<0>)); }));
 }
 
 // K61
 TEST(RealFairWaits, ForConsumersKeepBeats) {
+  if (HasOneCpu()) GTEST_SKIP() << "two that spin on one processor are late by the system's turns";
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, WaitForAConsumer); }));
   EXPECT_TRUE(InTimeOnce([] { return KeepsBeats(2, Inside(WaitForAConsumer)); }));
 }
