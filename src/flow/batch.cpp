@@ -213,7 +213,7 @@ TaskCore* Batch::WatchedEnded(Waiter& waiter, TaskCore& core, Notice notice) noe
   self.NoteEnd(entry, ReadError(core));  // of the task, or of its mirror
   TaskCore& owner = self.Owner();
   if (!self.LeaveAsLast()) return nullptr;
-  // Posted: this call belongs to somebody who completes a task.
+  // Posted: this thread is completing another task.
   if (!EndOf(owner)) return &owner;
   PostUrgentBelow(owner, owner);
   return nullptr;

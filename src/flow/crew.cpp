@@ -188,8 +188,8 @@ void Crew::StartFirst() noexcept {
   Post(*StartMember());
 }
 
-// By somebody who has not left. The first one is waited for; the others join when they begin, so that none
-// who is still queued when the work is done delays its end.
+// By somebody who has not left. The first one is waited for; the others join when they begin, so that one
+// that is still queued when the work is done does not delay its end.
 Member* Crew::StartAnother() noexcept {
   Member* member = StartMember();
   if (member == nullptr) return nullptr;
@@ -207,7 +207,7 @@ void Crew::Post(Member& member, void (*post)(const ContextNode&, WorkNode&) noex
 }
 
 bool Crew::Take(Member& member) noexcept {
-  const auto was = member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
+  const auto was = member.LeaveQueue();
   if ((was & Member::kQueued) != 0 || ((was & Member::kToBegin) != 0 && TryJoin())) return true;
   Unref(*owner_);
   return false;
@@ -224,8 +224,7 @@ void Crew::CallBack(Member& member) noexcept {
   RuntimeCore* runtime = ExecutorAccess::RuntimeOf(*executor_);
   if (runtime == nullptr || !Unqueue(*runtime, member)) return;
   // One that has begun meanwhile, and was posted again, has to come back by itself.
-  const auto was = member.place.fetch_and(~(Member::kQueued | Member::kToBegin), sync::memory_order_acq_rel);
-  (was & Member::kQueued) != 0 ? Post(member) : Unref(*owner_);
+  (member.LeaveQueue() & Member::kQueued) != 0 ? Post(member) : Unref(*owner_);
   NoteRan(*runtime);
 }
 
@@ -240,7 +239,7 @@ void Crew::DropMember(WorkNode& node) noexcept {
   if (!crew.Take(member)) return;
   const Error error = crew.RefusedError();
   crew.Abandon(error);
-  crew.GiveUp(member, error);  // after nobody of this crew waits any more: it would only come back
+  crew.GiveUp(member, error);  // after the other members have stopped waiting: it would only come back
   crew.End();
 }
 

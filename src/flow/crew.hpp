@@ -24,6 +24,10 @@ struct alignas(64) Member : WorkNode, Waiter {
   static constexpr std::uint32_t kQueued = 2;
   static constexpr std::uint32_t kSwept = 4;
 
+  // By the thread that has taken it out of its queue: why it lay there. Acquire pairs with Crew::Post().
+  std::uint32_t LeaveQueue() noexcept {
+    return place.fetch_and(~(kQueued | kToBegin), sync::memory_order_acq_rel);
+  }
   [[nodiscard]] TaskCore* Task() const noexcept { return task.load(sync::memory_order_relaxed); }
 
   Crew* crew = nullptr;
@@ -186,7 +190,7 @@ class Crew {
   Member* StartAnother() noexcept;
   [[nodiscard]] bool IsTurnOver(Stint stint) const noexcept;
   void CallBack(Member& member) noexcept;
-  // By who has `member` out of its queue; false: it is not needed any more, and this object may be gone.
+  // After `member` was taken out of its queue; false: it is not needed any more, and this object may be gone.
   [[nodiscard]] bool Take(Member& member) noexcept;
   [[nodiscard]] bool TryJoin() noexcept;
   void SweepQueued() noexcept;
